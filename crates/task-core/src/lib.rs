@@ -1,0 +1,1 @@
+//! Messages, states, errors and the queue contract of the task framework

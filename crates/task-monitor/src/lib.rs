@@ -1,0 +1,1 @@
+//! Metrics and probes over HTTP for any queue of the task framework

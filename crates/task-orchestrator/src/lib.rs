@@ -1,0 +1,1 @@
+//! Keeps N workers alive: supervisor, and the binaries task-orchestrator and task-worker

@@ -1,0 +1,1 @@
+//! The embedded backend of the task framework: a queue inside the process

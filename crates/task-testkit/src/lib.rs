@@ -1,0 +1,1 @@
+//! Conformance suite for queue backends, hostile wrappers, and helpers for tests of tasks

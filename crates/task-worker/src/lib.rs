@@ -1,0 +1,1 @@
+//! Runs tasks: registry, context, worker and command tasks of the task framework
