@@ -1,0 +1,113 @@
+use std::{fmt, future::Future, pin::Pin};
+
+use crate::{Queue, QueueError, TaskQueue};
+
+/// A backend that programs can open by URL.
+pub trait FromUrl: Queue + Sized {
+    /// The URLs that it takes, for messages: `host:port, redis://…, rediss://…`.
+    const URLS: &'static str;
+
+    /// Whether it takes this URL.
+    fn accepts(url: &str) -> bool;
+
+    /// Opens it. An answer means that the backend was reached, once.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] for a URL that is wrong, [`QueueError::Unreachable`], [`QueueError::Refused`]. No error
+    /// shows a password.
+    fn from_url(url: &str) -> impl Future<Output = Result<Self, QueueError>> + Send;
+}
+
+type Opened<'a> = Pin<Box<dyn Future<Output = Result<TaskQueue, QueueError>> + Send + 'a>>;
+
+struct Backend {
+    urls: &'static str,
+    accepts: fn(&str) -> bool,
+    open: for<'a> fn(&'a str) -> Opened<'a>,
+}
+
+/// The backends that a program was built with, by the URLs that they take.
+#[derive(Default)]
+pub struct Backends(Vec<Backend>);
+
+impl Backends {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more. The first that takes a URL opens it.
+    #[must_use]
+    pub fn with<B: FromUrl>(mut self) -> Self {
+        self.0.push(Backend {
+            urls: B::URLS,
+            accepts: B::accepts,
+            open: |url| Box::pin(async move { Ok(TaskQueue::new(B::from_url(url).await?)) }),
+        });
+        self
+    }
+
+    /// Whether one of them takes this URL.
+    pub fn accepts(&self, url: &str) -> bool {
+        self.0.iter().any(|backend| (backend.accepts)(url))
+    }
+
+    /// The URLs that they take, for messages.
+    pub fn urls(&self) -> String {
+        self.0.iter().map(|backend| backend.urls).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Opens the backend of this URL.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] if none takes it; else as [`FromUrl::from_url`].
+    pub async fn connect(&self, url: &str) -> Result<TaskQueue, QueueError> {
+        let Some(backend) = self.0.iter().find(|backend| (backend.accepts)(url)) else {
+            let shown = without_password(url);
+            let wrong =
+                format!("no backend takes the queue URL `{shown}`; this program knows {}", self.urls());
+            return Err(QueueError::invalid(wrong));
+        };
+        (backend.open)(url).await
+    }
+}
+
+impl fmt::Debug for Backends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Backends({})", self.urls())
+    }
+}
+
+/// A queue URL as it may be shown: with `***` for whatever stands between the first `//` and the last `@`, but for
+/// the user's name, and control characters escaped.
+pub fn without_password(url: &str) -> String {
+    let shown = |text: &str| text.escape_debug().to_string();
+    let Some((before, after)) = url.rsplit_once('@') else { return shown(url) };
+    let (scheme, secret) = before.split_once("://").map_or(("", before), |(s, rest)| (s, rest));
+    let user = secret.split_once(':').map_or("", |(user, _)| user);
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    shown(&format!("{scheme}{separator}{user}:***@{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("redis://localhost:6379", "redis://localhost:6379"),
+            ("redis://:s3cret@host/1", "redis://:***@host/1"),
+            ("rediss://ann:s3c:r@et@host", "rediss://ann:***@host"),
+            ("s3cret@host:6379", ":***@host:6379"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_url_is_answered_with_those_that_are_known() {
+        let error = Backends::new().connect("amqp://u:pw@host").await.unwrap_err().to_string();
+        assert!(error.contains("`amqp://u:***@host`") && error.contains("knows"), "{error}");
+    }
+}

@@ -1,0 +1,62 @@
+use std::{sync::Arc, time::Duration};
+
+use crate::{Incarnation, Name, Progress, Registration, TaskId, Token, WorkerCommand};
+
+/// A worker's sign of life in one named queue.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Heartbeat {
+    /// The named queue.
+    pub queue: Name,
+    /// Who lives.
+    pub worker: Incarnation,
+    /// What it says of itself.
+    pub registration: Arc<Registration>,
+    /// How many tasks of this queue it runs now: for people to look at.
+    pub busy: u32,
+    /// What its tasks say of how far they are.
+    pub progress: Vec<ProgressUpdate>,
+    /// Stay so long, after the lease was moved on, until there is something to say.
+    pub wait: Duration,
+}
+
+impl Heartbeat {
+    /// A sign of life that does not wait and has no progress to tell.
+    pub fn new(queue: Name, worker: Incarnation, registration: Arc<Registration>) -> Self {
+        Self { queue, worker, registration, busy: 0, progress: Vec::new(), wait: Duration::ZERO }
+    }
+}
+
+/// How far a running task says it is. With a token that is not the current one it changes nothing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ProgressUpdate {
+    /// The task.
+    pub id: TaskId,
+    /// The attempt.
+    pub token: Token,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+impl ProgressUpdate {
+    /// What a task says of how far it is.
+    pub fn new(id: TaskId, token: Token, progress: Progress) -> Self {
+        Self { id, token, progress }
+    }
+}
+
+/// The answer to a [`Heartbeat`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeartbeatReply {
+    /// The incarnation was released or its lease ended: nothing that it holds is its own any more.
+    pub closed: bool,
+    /// Of its running tasks, those that are to be cancelled. Told again at each beat until they have ended.
+    pub cancel: Vec<(TaskId, Token)>,
+    /// What the worker is told to do, each once, oldest first.
+    pub commands: Vec<WorkerCommand>,
+    /// The worker is asked to run empty, as in [`Claimed::run_empty`](crate::Claimed::run_empty). Told again at each
+    /// beat while it holds.
+    pub run_empty: bool,
+}

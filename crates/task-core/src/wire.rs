@@ -1,0 +1,307 @@
+//! The stored records of messages and results, version 1.
+//!
+//! A record is a prefix of four bytes, which is all that a backend's scripts look at, and a MessagePack map with keys
+//! of one or two letters. What is absent has its default; what is unknown is passed over, so that fields can be added.
+//! Id and queue are not in it: the store knows them. docs/wire.md documents it for other languages.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AttemptError, Failure, FailureKind, Moment, Name, Progress, Reserved, ResultMessage, RetryPolicy, TaskId,
+    TaskMessage, TaskStatus, Timestamp, UniqueKey, UniqueScope, timestamp::millis,
+};
+
+/// A stored record that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// It was written by a newer release, in a way that this one does not know.
+    #[error("its record has version {found}, and this release reads up to {VERSION}; upgrade it")]
+    Newer {
+        /// The record's version.
+        found: u8,
+    },
+    /// It is no such record, or is damaged.
+    #[error("its record can't be read: {0}")]
+    Damaged(String),
+}
+
+/// The version that this release writes, and the newest that it reads.
+const VERSION: u8 = 1;
+const MESSAGE: u8 = b'M';
+const RESULT: u8 = b'R';
+const PREFIX: usize = 4;
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Message<'a> {
+    #[serde(rename = "n")]
+    name: Name,
+    #[serde(rename = "p", with = "serde_bytes", borrow)]
+    params: &'a [u8],
+    #[serde(rename = "e", default, skip_serializing_if = "is_default")]
+    enqueued_at: Option<u64>,
+    #[serde(rename = "d", default, skip_serializing_if = "is_default")]
+    start_in: Option<u64>,
+    #[serde(rename = "a", default, skip_serializing_if = "is_default")]
+    start_at: Option<u64>,
+    #[serde(rename = "xd", default, skip_serializing_if = "is_default")]
+    expires_in: Option<u64>,
+    #[serde(rename = "xa", default, skip_serializing_if = "is_default")]
+    expires_at: Option<u64>,
+    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
+    unique: Option<String>,
+    #[serde(rename = "uq", default, skip_serializing_if = "is_default")]
+    unique_in_queue: bool,
+    #[serde(rename = "r", default, skip_serializing_if = "is_default")]
+    max_retries: Option<u32>,
+    #[serde(rename = "b", default, skip_serializing_if = "is_default")]
+    backoff: Option<(u64, u64, bool)>,
+    #[serde(rename = "t", default, skip_serializing_if = "is_default")]
+    timeout: Option<u64>,
+    #[serde(rename = "k", default, skip_serializing_if = "is_default")]
+    retention: Option<u64>,
+    #[serde(rename = "h", default, skip_serializing_if = "is_default")]
+    headers: BTreeMap<String, String>,
+    #[serde(rename = "pa", default, skip_serializing_if = "is_default")]
+    parent: Option<TaskId>,
+    #[serde(rename = "ro", default, skip_serializing_if = "is_default")]
+    root: Option<TaskId>,
+    #[serde(rename = "tr", default, skip_serializing_if = "is_default")]
+    trace: Option<String>,
+    #[serde(rename = "ok", default, skip_serializing_if = "is_default")]
+    ordering_key: Option<String>,
+    #[serde(rename = "lk", default, skip_serializing_if = "is_default")]
+    limit_key: Option<String>,
+    #[serde(rename = "co", default, skip_serializing_if = "is_default")]
+    cost: Option<u32>,
+    #[serde(rename = "dl", default, skip_serializing_if = "is_default")]
+    deadline: Option<u64>,
+    #[serde(rename = "pr", default, skip_serializing_if = "is_default")]
+    payload_ref: Option<String>,
+    #[serde(rename = "te", default, skip_serializing_if = "is_default")]
+    tenant: Option<String>,
+    #[serde(rename = "sh", default, skip_serializing_if = "is_default")]
+    schema_hash: Option<u64>,
+}
+
+impl TaskMessage {
+    /// The message as it is stored: the bytes `M`, version, priority and `max_crashes`, then a MessagePack map.
+    pub fn to_record(&self) -> Vec<u8> {
+        let at = |moment: Option<Moment>| match moment {
+            Some(Moment::At(time)) => Some(time.as_millis()),
+            _ => None,
+        };
+        let in_ = |moment: Option<Moment>| match moment {
+            Some(Moment::In(duration)) => Some(millis(duration)),
+            _ => None,
+        };
+        let body = Message {
+            name: self.name.clone(),
+            params: &self.params,
+            enqueued_at: self.enqueued_at.map(Timestamp::as_millis),
+            start_in: in_(self.start),
+            start_at: at(self.start),
+            expires_in: in_(self.expires),
+            expires_at: at(self.expires),
+            unique: self.unique.as_ref().map(|unique| unique.key.clone()),
+            unique_in_queue: self.unique.as_ref().is_some_and(|unique| unique.scope == UniqueScope::Queue),
+            max_retries: self.max_retries,
+            backoff: self.backoff.map(RetryPolicy::to_wire),
+            timeout: self.timeout.map(millis),
+            retention: self.retention.map(millis),
+            headers: self.headers.clone(),
+            parent: self.parent.clone(),
+            root: self.root.clone(),
+            trace: self.trace.clone(),
+            ordering_key: self.reserved.ordering_key.clone(),
+            limit_key: self.reserved.limit_key.clone(),
+            cost: self.reserved.cost,
+            deadline: self.reserved.deadline.map(Timestamp::as_millis),
+            payload_ref: self.reserved.payload_ref.clone(),
+            tenant: self.reserved.tenant.clone(),
+            schema_hash: self.reserved.schema_hash,
+        };
+        let capacity = PREFIX + self.params.len() + self.name.as_str().len() + 48;
+        write([MESSAGE, VERSION, self.priority, self.max_crashes], capacity, &body)
+    }
+
+    /// A message out of what the store has of it.
+    ///
+    /// # Errors
+    /// [`WireError::Newer`] if a newer release wrote it, [`WireError::Damaged`] if it is no message.
+    pub fn from_record(queue: Name, id: TaskId, record: &Bytes) -> Result<Self, WireError> {
+        let (priority, max_crashes, body) = prefix(record, MESSAGE)?;
+        let body: Message<'_> = read(body)?;
+        let duration = |millis: Option<u64>| millis.map(Duration::from_millis);
+        let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
+        let moment = |in_, at| duration(in_).map(Moment::In).or(time(at).map(Moment::At));
+        let scope = if body.unique_in_queue { UniqueScope::Queue } else { UniqueScope::Task };
+        Ok(Self {
+            id,
+            queue,
+            name: body.name,
+            params: record.slice_ref(body.params),
+            priority,
+            max_crashes,
+            start: moment(body.start_in, body.start_at),
+            expires: moment(body.expires_in, body.expires_at),
+            unique: body.unique.map(|key| UniqueKey { key, scope }),
+            max_retries: body.max_retries,
+            backoff: body.backoff.map(RetryPolicy::from_wire),
+            timeout: duration(body.timeout),
+            retention: duration(body.retention),
+            headers: body.headers,
+            enqueued_at: time(body.enqueued_at),
+            parent: body.parent,
+            root: body.root,
+            trace: body.trace,
+            reserved: Reserved {
+                ordering_key: body.ordering_key,
+                limit_key: body.limit_key,
+                cost: body.cost,
+                deadline: time(body.deadline),
+                payload_ref: body.payload_ref,
+                tenant: body.tenant,
+                schema_hash: body.schema_hash,
+            },
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record<'a> {
+    #[serde(rename = "n")]
+    task: Name,
+    #[serde(rename = "v", with = "serde_bytes", borrow, default, skip_serializing_if = "is_default")]
+    result: Option<&'a [u8]>,
+    #[serde(rename = "er", default, skip_serializing_if = "is_default")]
+    error: Option<(FailureKind, String)>,
+    #[serde(rename = "at", default, skip_serializing_if = "is_default")]
+    attempts: u32,
+    #[serde(rename = "fa", default, skip_serializing_if = "is_default")]
+    failures: u32,
+    #[serde(rename = "cr", default, skip_serializing_if = "is_default")]
+    crashes: u32,
+    #[serde(rename = "re", default, skip_serializing_if = "is_default")]
+    releases: u32,
+    #[serde(rename = "ge", default, skip_serializing_if = "is_default")]
+    generation: u32,
+    #[serde(rename = "e")]
+    enqueued_at: u64,
+    #[serde(rename = "du", default, skip_serializing_if = "is_default")]
+    due_at: Option<u64>,
+    #[serde(rename = "s", default, skip_serializing_if = "is_default")]
+    started_at: Option<u64>,
+    #[serde(rename = "f", default, skip_serializing_if = "is_default")]
+    finished_at: Option<u64>,
+    #[serde(rename = "w", default, skip_serializing_if = "is_default")]
+    worker: Option<String>,
+    #[serde(rename = "pg", default, skip_serializing_if = "is_default")]
+    progress: Option<(f32, String, u64)>,
+    #[serde(rename = "ca", default, skip_serializing_if = "is_default")]
+    cancel_requested: bool,
+    #[serde(rename = "eh", default, skip_serializing_if = "is_default")]
+    errors: Vec<(u32, u64, Option<String>, FailureKind, String)>,
+    #[serde(rename = "fp", default, skip_serializing_if = "is_default")]
+    fingerprint: u64,
+}
+
+impl ResultMessage {
+    /// The record as it is stored: the bytes `R`, version, status (its place in [`TaskStatus::ALL`]) and 0, then a
+    /// MessagePack map.
+    pub fn to_record(&self) -> Vec<u8> {
+        let error = |error: &AttemptError| {
+            let failure = &error.failure;
+            (error.attempt, error.at.as_millis(), error.worker.clone(), failure.kind, failure.message.clone())
+        };
+        let body = Record {
+            task: self.task.clone(),
+            result: self.result.as_deref(),
+            error: self.error.as_ref().map(|failure| (failure.kind, failure.message.clone())),
+            attempts: self.attempts,
+            failures: self.failures,
+            crashes: self.crashes,
+            releases: self.releases,
+            generation: self.generation,
+            enqueued_at: self.enqueued_at.as_millis(),
+            due_at: self.due_at.map(Timestamp::as_millis),
+            started_at: self.started_at.map(Timestamp::as_millis),
+            finished_at: self.finished_at.map(Timestamp::as_millis),
+            worker: self.worker.clone(),
+            progress: self.progress.as_ref().map(|p| (p.fraction, p.note.clone(), p.at.as_millis())),
+            cancel_requested: self.cancel_requested,
+            errors: self.errors.iter().map(error).collect(),
+            fingerprint: self.fingerprint,
+        };
+        let capacity = PREFIX + self.result.as_ref().map_or(0, Bytes::len) + self.task.as_str().len() + 80;
+        write([RESULT, VERSION, self.status as u8, 0], capacity, &body)
+    }
+
+    /// A record out of what the store has of it.
+    ///
+    /// # Errors
+    /// [`WireError::Newer`] if a newer release wrote it, [`WireError::Damaged`] if it is no such record.
+    pub fn from_record(queue: Name, id: TaskId, record: &Bytes) -> Result<Self, WireError> {
+        let (status, _, body) = prefix(record, RESULT)?;
+        let unknown = || WireError::Damaged(format!("it has the unknown status {status}"));
+        let status = *TaskStatus::ALL.get(usize::from(status)).ok_or_else(unknown)?;
+        let body: Record<'_> = read(body)?;
+        let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
+        let entry = |(attempt, at, worker, kind, message)| {
+            AttemptError::new(attempt, Timestamp::from_millis(at), worker, Failure::new(kind, message))
+        };
+        Ok(Self {
+            id,
+            queue,
+            task: body.task,
+            status,
+            result: body.result.map(|value| record.slice_ref(value)),
+            error: body.error.map(|(kind, message)| Failure::new(kind, message)),
+            attempts: body.attempts,
+            failures: body.failures,
+            crashes: body.crashes,
+            releases: body.releases,
+            generation: body.generation,
+            enqueued_at: Timestamp::from_millis(body.enqueued_at),
+            due_at: time(body.due_at),
+            started_at: time(body.started_at),
+            finished_at: time(body.finished_at),
+            worker: body.worker,
+            progress: body.progress.map(|(f, note, at)| Progress::new(f, note, Timestamp::from_millis(at))),
+            cancel_requested: body.cancel_requested,
+            errors: body.errors.into_iter().map(entry).collect(),
+            fingerprint: body.fingerprint,
+        })
+    }
+}
+
+fn write(prefix: [u8; PREFIX], capacity: usize, body: &impl Serialize) -> Vec<u8> {
+    let mut record = Vec::with_capacity(capacity);
+    record.extend_from_slice(&prefix);
+    let written = body.serialize(&mut rmp_serde::Serializer::new(&mut record).with_struct_map());
+    debug_assert!(written.is_ok(), "strings, numbers and bytes into a Vec can't fail: {written:?}");
+    record
+}
+
+/// The two bytes that the kind of record defines, and the map.
+fn prefix(record: &[u8], kind: u8) -> Result<(u8, u8, &[u8]), WireError> {
+    match record {
+        [k, VERSION, a, b, body @ ..] if *k == kind => Ok((*a, *b, body)),
+        [k, version, ..] if *k == kind && *version > VERSION => Err(WireError::Newer { found: *version }),
+        [k, ..] => Err(WireError::Damaged(format!("it begins with byte {k:#04x}"))),
+        [] => Err(WireError::Damaged("it is empty".into())),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body);
+    deserializer.set_max_depth(32);
+    T::deserialize(&mut deserializer).map_err(|error| WireError::Damaged(error.to_string()))
+}
