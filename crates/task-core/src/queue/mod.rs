@@ -8,10 +8,7 @@ mod info;
 mod settle;
 mod stats;
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Duration};
 
 pub use claim::{Claim, Claimed, Delivery, Registration};
 pub use control::{CancelAnswer, Command, ControlAnswer, WorkerCommand};
@@ -103,7 +100,7 @@ pub trait Queue: Send + Sync + 'static {
         timeout: Duration,
     ) -> impl Future<Output = Result<Lookup, QueueError>> + Send {
         async move {
-            let start = Instant::now();
+            let start = tokio::time::Instant::now();
             loop {
                 let found = self.result(queue, id).await?;
                 let left = timeout.saturating_sub(start.elapsed());

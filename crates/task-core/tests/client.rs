@@ -1,0 +1,200 @@
+//! What `TaskQueue` adds to a backend: sending again, deadlines, checks, and words for what is not known.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use task_core::{
+    BackendInfo, Batch, Capabilities, Claim, Claimed, Durability, EnqueueReply, Enqueued, Heartbeat,
+    HeartbeatReply, Incarnation, Lookup, Name, Queue, QueueError, ResultError, ResultMessage, SettleReply,
+    SettleRequest, TaskId, TaskParams, TaskQueue, TaskStatus, Timestamp,
+};
+
+/// What becomes of a call.
+#[derive(Clone, Copy)]
+enum Fate {
+    Fine,
+    /// The effect happens, the answer is lost.
+    Lost,
+    Unreachable,
+    Hangs,
+    Refused,
+}
+
+/// Keeps records by id, and lets each enqueue fare as told; when nothing more is told, the last fate goes on.
+#[derive(Clone)]
+struct Store(Arc<Mutex<Inner>>);
+
+struct Inner {
+    fates: Vec<Fate>,
+    records: BTreeMap<TaskId, ResultMessage>,
+    calls: usize,
+}
+
+impl Store {
+    fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
+        let fates = fates.into_iter().collect();
+        Self(Arc::new(Mutex::new(Inner { fates, records: BTreeMap::new(), calls: 0 })))
+    }
+
+    fn calls(&self) -> usize {
+        self.0.lock().unwrap().calls
+    }
+}
+
+impl Queue for Store {
+    async fn enqueue(&self, batch: Batch) -> Result<EnqueueReply, QueueError> {
+        let (fate, reply) = {
+            let mut inner = self.0.lock().unwrap();
+            inner.calls += 1;
+            let fate = if inner.fates.len() > 1 { inner.fates.remove(0) } else { inner.fates[0] };
+            let mut answers = Vec::new();
+            if matches!(fate, Fate::Fine | Fate::Lost) {
+                for message in &batch.messages {
+                    let there = inner.records.get(&message.id);
+                    answers.push(there.map_or(Enqueued::Queued, |record| Enqueued::Exists {
+                        status: record.status,
+                        same: record.fingerprint == message.fingerprint(),
+                    }));
+                    let pending = ResultMessage::pending(message, Timestamp::now());
+                    inner.records.entry(message.id.clone()).or_insert(pending);
+                }
+            }
+            (fate, EnqueueReply::new(answers, Durability::Process))
+        };
+        match fate {
+            Fate::Fine => Ok(reply),
+            Fate::Lost => Err(QueueError::answer_lost("connection reset")),
+            Fate::Unreachable => Err(QueueError::unreachable("connection refused")),
+            Fate::Refused => Err(QueueError::Refused("wrong password".into())),
+            Fate::Hangs => std::future::pending().await,
+        }
+    }
+    async fn dequeue(&self, _: Claim) -> Result<Claimed, QueueError> {
+        Ok(Claimed::default())
+    }
+    async fn settle(&self, _: SettleRequest) -> Result<SettleReply, QueueError> {
+        Ok(SettleReply::new(Vec::new()))
+    }
+    async fn heartbeat(&self, _: Heartbeat) -> Result<HeartbeatReply, QueueError> {
+        Ok(HeartbeatReply::default())
+    }
+    async fn release(&self, _: &Name, _: Incarnation) -> Result<u64, QueueError> {
+        Ok(0)
+    }
+    async fn result(&self, _: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+        let record = self.0.lock().unwrap().records.get(id).cloned();
+        Ok(record.map_or(Lookup::NotFound, Lookup::from))
+    }
+    async fn info(&self) -> Result<BackendInfo, QueueError> {
+        Ok(BackendInfo::new("store", Capabilities::NONE, Durability::Process))
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize, TaskParams)]
+#[task(output = u32)]
+struct Extract {
+    source: String,
+}
+
+fn extract() -> Extract {
+    Extract { source: "a".into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_enqueue_whose_answer_was_lost_is_sent_again_and_is_in_the_queue_once() {
+    let store = Store::new([Fate::Lost, Fate::Unreachable, Fate::Fine]);
+    let handle = TaskQueue::new(store.clone()).enqueue(extract()).await.unwrap();
+    assert_eq!(handle.status().await.unwrap(), Some(TaskStatus::Pending));
+    assert_eq!((store.calls(), store.0.lock().unwrap().records.len()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_it_is_told_whether_anything_was_sent() {
+    let enqueue = |fate| async move {
+        let queue = TaskQueue::new(Store::new([fate])).deadline(Duration::from_secs(2));
+        let begun = tokio::time::Instant::now();
+        let error = queue.enqueue(extract()).id("order-7".parse().unwrap()).await.unwrap_err();
+        assert!(begun.elapsed() <= Duration::from_millis(2_100), "{:?}", begun.elapsed());
+        error
+    };
+    assert!(matches!(enqueue(Fate::Unreachable).await, QueueError::NotSent(_)));
+    let unknown =
+        |error| matches!(error, QueueError::OutcomeUnknown { id, .. } if id.to_string() == "order-7");
+    assert!(unknown(enqueue(Fate::Lost).await));
+    assert!(unknown(enqueue(Fate::Hangs).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_time_does_not_mend_is_not_sent_again() {
+    let store = Store::new([Fate::Refused]);
+    let error = TaskQueue::new(store.clone()).enqueue(extract()).await.unwrap_err();
+    assert!(matches!(error, QueueError::Refused(_)));
+    assert_eq!(store.calls(), 1);
+}
+
+#[tokio::test]
+async fn an_id_that_is_taken_by_other_params_is_a_conflict_and_by_the_same_ones_is_the_task() {
+    let store = Store::new([Fate::Fine]);
+    let queue = TaskQueue::new(store.clone());
+    let id: TaskId = "order-7".parse().unwrap();
+    assert!(queue.enqueue(extract()).id(id.clone()).await.unwrap().is_new());
+    assert!(!queue.enqueue(extract()).id(id.clone()).await.unwrap().is_new());
+    let other = || queue.enqueue(Extract { source: "b".into() }).id(id.clone());
+    assert!(matches!(other().await, Err(QueueError::Conflict(_))));
+    store.0.lock().unwrap().records.get_mut(&id).unwrap().status = TaskStatus::Failed;
+    assert!(matches!(other().await, Err(QueueError::AlreadyThere { status: TaskStatus::Failed, .. })));
+}
+
+#[tokio::test]
+async fn params_that_are_too_large_are_refused_before_anything_is_sent() {
+    let store = Store::new([Fate::Fine]);
+    let queue = TaskQueue::new(store.clone()).max_payload(100);
+    let large = Extract { source: "x".repeat(101) };
+    let error = queue.enqueue(large).await.unwrap_err().to_string();
+    assert!(error.contains("`extract` have 111 bytes, and 100 are allowed"), "{error}");
+    assert_eq!(store.calls(), 0);
+}
+
+#[tokio::test]
+async fn many_are_sent_in_few_calls_and_answered_in_their_order() {
+    let store = Store::new([Fate::Fine]);
+    let queue = TaskQueue::new(store.clone());
+    let handles = queue.enqueue_many((0..2_500).map(|i| Extract { source: i.to_string() })).await.unwrap();
+    assert_eq!((handles.len(), store.calls()), (2_500, 3));
+    assert!(handles.iter().all(task_core::TaskHandle::is_new));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_says_why_there_is_no_value() {
+    let store = Store::new([Fate::Fine]);
+    let queue = TaskQueue::new(store.clone());
+    let handle = queue.enqueue(extract()).await.unwrap();
+    let second = Duration::from_secs(1);
+    assert!(matches!(
+        handle.result(second).await,
+        Err(ResultError::TimedOut { status: TaskStatus::Pending, .. })
+    ));
+    let set = |status, result: Option<&'static [u8]>| {
+        let mut inner = store.0.lock().unwrap();
+        let record = inner.records.get_mut(handle.id()).unwrap();
+        (record.status, record.result) = (status, result.map(bytes::Bytes::from_static));
+    };
+    set(TaskStatus::Completed, Some(&[7]));
+    assert_eq!(handle.result(second).await.unwrap(), 7);
+    set(TaskStatus::Completed, Some(b"\xa1x"));
+    assert!(matches!(handle.result(second).await, Err(ResultError::Decode { expected: "u32", .. })));
+    set(TaskStatus::Skipped, None);
+    assert!(matches!(handle.result(second).await, Err(ResultError::Skipped { .. })));
+    let unknown = queue.handle::<Extract>("nobody".parse().unwrap());
+    assert!(matches!(unknown.result(second).await, Err(ResultError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn what_a_backend_does_not_have_is_answered_with_a_remedy() {
+    let queue = TaskQueue::new(Store::new([Fate::Fine]));
+    let error = queue.stats(&Name::DEFAULT_QUEUE).await.unwrap_err().to_string();
+    assert_eq!(error, "this backend has no statistics; use a backend that has them, such as Redis");
+}
