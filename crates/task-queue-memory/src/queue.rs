@@ -1,0 +1,286 @@
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use task_core::{
+    BackendInfo, Batch, CancelAnswer, Capabilities, Claim, Claimed, Command, ControlAnswer, Delivery,
+    Durability, EnqueueReply, Explanation, Filter, FromUrl, Heartbeat, HeartbeatReply, Incarnation, Lookup,
+    Name, Page, Queue, QueueError, QueueStats, ResultMessage, SettleReply, SettleRequest, TaskId,
+};
+
+use crate::{
+    Builder,
+    clock::Clock,
+    named::Named,
+    state::{
+        Cancel, Delete, End, Enqueue, Explain, Grant, Granted, Limits, List, Look, NewTask, Purge, Release,
+        Replay, SetLimit, SetPaused, Settle, Stats, Stored, Tell, Tick,
+    },
+};
+
+/// A queue inside the process: a cheap, cloneable handle; all its clones are one queue.
+///
+/// The tasks live as long as a handle does. It may be used from any runtime, and waits by Tokio's clock, so a test may
+/// pause that.
+#[derive(Clone)]
+pub struct MemoryQueue(Arc<Shared>);
+
+struct Shared {
+    limits: Limits,
+    clock: Clock,
+    queues: RwLock<BTreeMap<Name, Arc<Named>>>,
+}
+
+impl Default for MemoryQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryQueue {
+    /// An empty queue.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// An empty queue with bounds of one's own.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        Self(Arc::new(Shared { limits, clock: Clock::new(), queues: RwLock::default() }))
+    }
+
+    /// For tests: moves the queue's clock on in small steps, as if it had been used all the time.
+    #[doc(hidden)]
+    pub fn advance(&self, by: Duration) {
+        const STEP: Duration = Duration::from_secs(5); // a longer gap would be an outage
+        let mut left = by;
+        let queues = self.named_queues();
+        while !left.is_zero() {
+            let step = left.min(STEP);
+            self.0.clock.move_on(step);
+            for named in &queues {
+                named.apply(&self.0.clock, Tick);
+            }
+            left -= step;
+        }
+        queues.iter().for_each(|named| named.look_again(&self.0.clock));
+    }
+
+    /// For tests: lets the queue's clock jump, as if nobody had called it in between.
+    #[doc(hidden)]
+    pub fn outage(&self, by: Duration) {
+        self.0.clock.move_on(by);
+    }
+
+    fn named_queues(&self) -> Vec<Arc<Named>> {
+        self.0.queues.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn get(&self, queue: &Name) -> Option<Arc<Named>> {
+        self.0.queues.read().unwrap_or_else(PoisonError::into_inner).get(queue).cloned()
+    }
+
+    fn get_or_make(&self, queue: &Name) -> Arc<Named> {
+        if let Some(named) = self.get(queue) {
+            return named;
+        }
+        let mut queues = self.0.queues.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Named::new(queue.clone(), self.0.limits, self.0.clock.now()));
+        queues.entry(queue.clone()).or_insert_with(new).clone()
+    }
+}
+
+impl Queue for MemoryQueue {
+    async fn enqueue(&self, batch: Batch) -> Result<EnqueueReply, QueueError> {
+        if batch.messages.len() > Batch::MAX {
+            let wrong = format!("a batch of {} messages; it may have {}", batch.messages.len(), Batch::MAX);
+            return Err(QueueError::invalid(wrong));
+        }
+        if let Some(message) = batch.messages.iter().find(|message| message.queue != batch.queue) {
+            let (id, queue) = (&message.id, &message.queue);
+            let wrong = format!("task {id} is for queue `{queue}`, and its batch for `{}`", batch.queue);
+            return Err(QueueError::invalid(wrong));
+        }
+        let now = self.0.clock.now();
+        let tasks = batch.messages.into_iter().map(|message| NewTask::new(message, now)).collect();
+        let answers = self.get_or_make(&batch.queue).apply(&self.0.clock, Enqueue(tasks));
+        Ok(EnqueueReply::new(answers, Durability::Process))
+    }
+
+    async fn dequeue(&self, claim: Claim) -> Result<Claimed, QueueError> {
+        let granted = self.get_or_make(&claim.queue).claim(&self.0.clock, &claim).await;
+        granted.map(claimed).map_err(|_| QueueError::Closed(claim.worker))
+    }
+
+    async fn settle(&self, request: SettleRequest) -> Result<SettleReply, QueueError> {
+        let SettleRequest { queue, settlements, then, .. } = request;
+        if settlements.len() > Batch::MAX {
+            let wrong = format!("a batch of {} settlements; it may have {}", settlements.len(), Batch::MAX);
+            return Err(QueueError::invalid(wrong));
+        }
+        if let Some(claim) = then.as_ref().filter(|claim| claim.queue != queue) {
+            let wrong = format!("settlements of queue `{queue}` with a claim on `{}`", claim.queue);
+            return Err(QueueError::invalid(wrong));
+        }
+        let ends = settlements.into_iter().map(|settlement| End {
+            id: settlement.delivery.id().clone(),
+            token: settlement.delivery.token,
+            outcome: settlement.outcome,
+        });
+        let ends = ends.collect();
+        let worker = then.as_ref().map(|claim| claim.worker);
+        let settled = self.get_or_make(&queue).apply(&self.0.clock, Settle { ends, then });
+        let mut reply = SettleReply::new(settled.answers);
+        reply.claimed = worker
+            .zip(settled.claimed)
+            .map(|(worker, granted)| granted.map(claimed).map_err(|_| QueueError::Closed(worker)));
+        Ok(reply)
+    }
+
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
+        let told = self.get_or_make(&beat.queue).beat(&self.0.clock, beat).await;
+        let mut reply = HeartbeatReply::default();
+        (reply.closed, reply.run_empty) = (told.closed, told.run_empty);
+        (reply.cancel, reply.commands) = (told.cancel, told.commands);
+        Ok(reply)
+    }
+
+    async fn release(&self, queue: &Name, worker: Incarnation) -> Result<u64, QueueError> {
+        Ok(self.get_or_make(queue).apply(&self.0.clock, Release(worker)))
+    }
+
+    async fn result(&self, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+        let Some(named) = self.get(queue) else { return Ok(Lookup::NotFound) };
+        read(named.apply(&self.0.clock, Look(id)), queue, id)
+    }
+
+    async fn info(&self) -> Result<BackendInfo, QueueError> {
+        Ok(BackendInfo::new("memory", Capabilities::all(), Durability::Process))
+    }
+
+    async fn wait(&self, queue: &Name, id: &TaskId, timeout: Duration) -> Result<Lookup, QueueError> {
+        let Some(named) = self.get(queue) else { return Ok(Lookup::NotFound) };
+        read(named.result(&self.0.clock, id, timeout).await, queue, id)
+    }
+
+    async fn cancel(&self, queue: &Name, id: &TaskId) -> Result<CancelAnswer, QueueError> {
+        let Some(named) = self.get(queue) else { return Ok(CancelAnswer::NotFound) };
+        Ok(named.apply(&self.0.clock, Cancel(id)))
+    }
+
+    async fn control(&self, queue: &Name, command: Command) -> Result<ControlAnswer, QueueError> {
+        let (named, clock) = (self.get_or_make(queue), &self.0.clock);
+        Ok(match command {
+            Command::Pause => named.apply(clock, SetPaused(true)),
+            Command::Resume => named.apply(clock, SetPaused(false)),
+            Command::Replay(id) => named.apply(clock, Replay(&id)),
+            Command::Delete(id) => named.apply(clock, Delete(&id)),
+            Command::Limit(limit) => named.apply(clock, SetLimit(limit)),
+            Command::Tell(worker, command) => named.apply(clock, Tell(worker, command)),
+            Command::Purge => ControlAnswer::Done(purge(&named, clock).await),
+            other => {
+                let wrong = format!("this release of the memory queue does not know the command {other:?}");
+                return Err(QueueError::invalid(wrong));
+            }
+        })
+    }
+
+    async fn stats(&self, queue: &Name) -> Result<QueueStats, QueueError> {
+        let Some(named) = self.get(queue) else { return Ok(QueueStats::new(queue.clone())) };
+        Ok(named.apply(&self.0.clock, Stats))
+    }
+
+    async fn list(&self, queue: &Name, filter: Filter) -> Result<Page, QueueError> {
+        let Some(named) = self.get(queue) else { return Ok(Page::default()) };
+        let (entries, next) = named.apply(&self.0.clock, List(filter))?;
+        let mut tasks = Vec::with_capacity(entries.len());
+        for (id, stored) in entries {
+            tasks.extend(read(stored, queue, &id)?.into_found());
+        }
+        Ok(Page::new(tasks, next))
+    }
+
+    async fn explain(&self, queue: &Name, id: &TaskId) -> Result<Option<Explanation>, QueueError> {
+        let Some(named) = self.get(queue) else { return Ok(None) };
+        let (stored, reasons) = named.apply(&self.0.clock, Explain(id));
+        let record = read(stored, queue, id)?.into_found();
+        Ok(record.map(|record| Explanation::new(record, reasons)))
+    }
+
+    async fn queues(&self) -> Result<Vec<Name>, QueueError> {
+        Ok(self.0.queues.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect())
+    }
+}
+
+/// Cancels what waits now, in steps between which others have their turn.
+async fn purge(named: &Named, clock: &Clock) -> u64 {
+    const STEP: usize = 1000;
+    // what comes in meanwhile may be taken for what waited, but does not make the purge endless
+    let stats = named.apply(clock, Stats);
+    let most = stats.pending + stats.retry;
+    let mut purged = 0;
+    while purged < most {
+        let step = usize::try_from(most - purged).map_or(STEP, |left| left.min(STEP));
+        match named.apply(clock, Purge(step)) {
+            0 => break,
+            n => purged += n,
+        }
+        tokio::task::yield_now().await;
+    }
+    purged
+}
+
+/// What a claim brought, its messages read.
+fn claimed(granted: Granted) -> Claimed {
+    let delivery = |Grant { token, stored, record }| Delivery::new(token, stored, record);
+    let mut claimed = Claimed::new(granted.tasks.into_iter().map(delivery).collect());
+    (claimed.more, claimed.next_wake) = (granted.more, granted.next_wake);
+    (claimed.run_empty, claimed.paused) = (granted.run_empty, granted.paused);
+    claimed
+}
+
+fn read(stored: Stored, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+    Ok(match stored {
+        Stored::Live(record) => Lookup::Found(record),
+        Stored::Final(record) => {
+            let record = ResultMessage::from_record(queue.clone(), id.clone(), &record);
+            record.map_err(|error| QueueError::Corrupt(format!("the result of {id}: {error}")))?.into()
+        }
+        Stored::Expired => Lookup::Expired,
+        Stored::Missing => Lookup::NotFound,
+    })
+}
+
+impl FromUrl for MemoryQueue {
+    const URLS: &'static str = "memory:";
+
+    fn accepts(url: &str) -> bool {
+        url == "memory" || url.starts_with("memory:")
+    }
+
+    /// A new queue each time: what is in one process is found by its handles, not by its URL.
+    async fn from_url(url: &str) -> Result<Self, QueueError> {
+        match url {
+            "memory:" | "memory://" => Ok(Self::new()),
+            other => Err(QueueError::invalid(format!(
+                "the queue URL `{}` is not known; the memory queue's is `memory:`, without more",
+                task_core::without_password(other)
+            ))),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queues = self.0.queues.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("MemoryQueue")
+            .field("queues", &queues.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+use task_core::{CancelAnswer, Failure, FailureKind, TaskId, TaskStatus, Timestamp};
+
+use super::{Apply, State, places::Place, task::Task};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cancel<'a>(pub(crate) &'a TaskId);
+
+impl Apply for Cancel<'_> {
+    type Reply = CancelAnswer;
+
+    fn apply(self, state: &mut State, now: Timestamp) -> CancelAnswer {
+        state.housekeep(now);
+        let id = self.0;
+        let live = match state.tasks.get_mut(id) {
+            None => return CancelAnswer::NotFound,
+            Some(Task::Live(live)) => live,
+            Some(task) => return CancelAnswer::AlreadyFinal(task.status()),
+        };
+        let Place::Running(held) = live.place else {
+            state.cancel_waiting(id, FailureKind::Cancelled, "cancelled before it ran", now);
+            return CancelAnswer::Cancelled;
+        };
+        // asked again, it is not told again at once: the worker hears of it at each beat anyway
+        if !std::mem::replace(&mut live.record.cancel_requested, true)
+            && let Some(worker) = state.workers.get_mut(&held.worker)
+        {
+            worker.cancels.insert(id.clone(), false);
+            state.effects.told.push(held.worker);
+        }
+        CancelAnswer::Requested
+    }
+}
+
+impl State {
+    /// PENDING or RETRY to CANCELLED.
+    pub(super) fn cancel_waiting(&mut self, id: &TaskId, kind: FailureKind, why: &str, now: Timestamp) {
+        let Some(mut live) = self.take_live(id) else { return };
+        live.record.error = Some(Failure::new(kind, why));
+        self.finish(id.clone(), live, TaskStatus::Cancelled, now);
+    }
+}

@@ -1,0 +1,131 @@
+//! Tasks that a worker had no code for lie in a list of their name, from which only workers that know the name take.
+
+use std::{ops::Bound, time::Duration};
+
+use task_core::{Failure, FailureKind, Name, TaskId, TaskStatus, Timestamp};
+
+use super::{
+    STEP, State,
+    places::{End, Lane, LaneKey, Place},
+    task::{Live, Task},
+};
+
+/// So long may no live worker know a name before its tasks fail.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Which names are known is looked at so often.
+const CHECK: Duration = Duration::from_secs(1);
+
+/// The tasks of one name.
+#[derive(Debug)]
+pub(super) struct UnknownName {
+    tasks: Lane,
+    suspects: Lane,
+    /// When a live worker was last seen to know it, or its first task came in.
+    known: Timestamp,
+}
+
+impl UnknownName {
+    fn len(&self) -> usize {
+        self.tasks.len() + self.suspects.len()
+    }
+
+    fn lane(&mut self, suspect: bool) -> &mut Lane {
+        if suspect { &mut self.suspects } else { &mut self.tasks }
+    }
+}
+
+impl State {
+    /// RUNNING back to PENDING, in the list of its name.
+    pub(super) fn make_unknown(&mut self, id: TaskId, mut live: Box<Live>, now: Timestamp) {
+        let name = live.record.task.clone();
+        let new = || UnknownName { tasks: Lane::default(), suspects: Lane::default(), known: now };
+        let list = self.unknown.entry(name).or_insert_with(new);
+        live.since = now;
+        live.place =
+            Place::Unknown(list.lane(live.is_suspect()).push(End::Back, live.terms.priority, id.clone()));
+        self.watch_expiry(&id, &mut live);
+        self.tasks.insert(id, Task::Live(live));
+        self.effects.changed = true;
+    }
+
+    pub(super) fn leave_unknown(&mut self, live: &Live, key: LaneKey) {
+        let Some(list) = self.unknown.get_mut(&live.record.task) else { return };
+        list.lane(live.is_suspect()).remove(key);
+        if list.len() == 0 {
+            self.unknown.remove(&live.record.task);
+        }
+    }
+
+    /// The next task that others did not know and a worker of these names does.
+    pub(super) fn known_list(&self, names: &[Name]) -> Option<&TaskId> {
+        self.known_lists(names).find_map(|list| list.tasks.first())
+    }
+
+    pub(super) fn known_suspect(&self, names: &[Name]) -> Option<&TaskId> {
+        self.known_lists(names).find_map(|list| list.suspects.first())
+    }
+
+    fn known_lists(&self, names: &[Name]) -> impl Iterator<Item = &UnknownName> {
+        self.unknown.iter().filter(|(name, _)| names.contains(name)).map(|(_, list)| list)
+    }
+
+    pub(super) fn in_unknown(&self) -> usize {
+        self.unknown.values().map(UnknownName::len).sum()
+    }
+
+    /// The tasks in these lists behind this one, by name; a name's suspects come last.
+    pub(super) fn unknown_after(
+        &self,
+        from: Option<(Name, bool, LaneKey)>,
+    ) -> impl Iterator<Item = (&Name, bool, LaneKey, &TaskId)> {
+        let start = from.as_ref().map_or(Bound::Unbounded, |(name, ..)| Bound::Included(name.clone()));
+        self.unknown.range((start, Bound::Unbounded)).flat_map(move |(name, list)| {
+            let after = from.as_ref().filter(|(at, ..)| at == name).map(|(_, suspect, key)| (*suspect, *key));
+            [(false, &list.tasks), (true, &list.suspects)]
+                .into_iter()
+                .filter(move |(suspect, _)| after.is_none_or(|(at, _)| *suspect >= at))
+                .flat_map(move |(suspect, lane)| {
+                    let key = after.filter(|(at, _)| *at == suspect).map(|(_, key)| key);
+                    lane.after(key).map(move |(key, id)| (name, suspect, *key, id))
+                })
+        })
+    }
+
+    /// How many lie before a task in the list of its name, up to `most`.
+    pub(super) fn before_in_unknown(&self, live: &Live, key: LaneKey, most: usize) -> usize {
+        let Some(list) = self.unknown.get(&live.record.task) else { return 0 };
+        if live.is_suspect() { list.suspects.before(key, most) } else { list.tasks.before(key, most) }
+    }
+
+    /// How many live workers know a name.
+    pub(super) fn knowing(&self, name: &Name) -> u64 {
+        self.workers.values().filter(|worker| worker.registration.names.contains(name)).count() as u64
+    }
+
+    pub(super) fn fail_unknown_names(&mut self, now: Timestamp) {
+        if self.unknown.is_empty() || now < self.names_checked + CHECK {
+            return;
+        }
+        self.names_checked = now;
+        let workers = &self.workers;
+        let mut given_up = Vec::new();
+        for (name, list) in &mut self.unknown {
+            if workers.values().any(|worker| worker.registration.names.contains(name)) {
+                list.known = now;
+            } else if now.since(list.known) >= PATIENCE {
+                let ids = [&list.tasks, &list.suspects].into_iter().flat_map(|lane| lane.after(None));
+                given_up.extend(ids.map(|(_, id)| id.clone()).take(STEP));
+            }
+            if given_up.len() >= STEP {
+                self.names_checked = Timestamp::default(); // there may be more: go on with the next request
+                break;
+            }
+        }
+        for id in given_up {
+            let Some(mut live) = self.take_live(&id) else { continue };
+            let wrong = format!("for 10 minutes no worker had code of its name, `{}`", live.record.task);
+            live.record.error = Some(Failure::new(FailureKind::UnknownName, wrong));
+            self.finish(id, live, TaskStatus::Failed, now);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The end of a task, and of what is kept of it: results by time and by count, ids for ten minutes at least.
+
+use std::collections::BTreeMap;
+
+use task_core::{ResultMessage, TaskId, TaskStatus, Timestamp};
+
+use super::{
+    STEP, State,
+    places::{Place, Schedule},
+    task::{Final, Gone, Live, Task},
+};
+
+/// Results that are kept, in several orders.
+#[derive(Debug, Default)]
+pub(super) struct Finals {
+    completed: BTreeMap<u64, TaskId>,
+    failed: BTreeMap<u64, TaskId>,
+    skipped: BTreeMap<u64, TaskId>,
+    cancelled: BTreeMap<u64, TaskId>,
+    /// Those whose params are kept for a replay.
+    replayable: BTreeMap<u64, TaskId>,
+    /// When a result is dropped, or a remembered id forgotten.
+    ends: Schedule,
+    ended: u64,
+}
+
+impl Finals {
+    /// Tasks of a final status in the order in which they ended; of a live one, none.
+    pub(super) fn of(&self, status: TaskStatus) -> Option<&BTreeMap<u64, TaskId>> {
+        match status {
+            TaskStatus::Completed => Some(&self.completed),
+            TaskStatus::Failed => Some(&self.failed),
+            TaskStatus::Skipped => Some(&self.skipped),
+            TaskStatus::Cancelled => Some(&self.cancelled),
+            TaskStatus::Pending | TaskStatus::Running | TaskStatus::Retry => None,
+        }
+    }
+
+    fn of_mut(&mut self, status: TaskStatus) -> Option<&mut BTreeMap<u64, TaskId>> {
+        match status {
+            TaskStatus::Completed => Some(&mut self.completed),
+            TaskStatus::Failed => Some(&mut self.failed),
+            TaskStatus::Skipped => Some(&mut self.skipped),
+            TaskStatus::Cancelled => Some(&mut self.cancelled),
+            TaskStatus::Pending | TaskStatus::Running | TaskStatus::Retry => None,
+        }
+    }
+
+    pub(super) fn len(&self, status: TaskStatus) -> u64 {
+        self.of(status).map_or(0, BTreeMap::len) as u64
+    }
+
+    /// Takes a result out of every order.
+    fn remove(&mut self, done: &Final) {
+        if let Some(list) = self.of_mut(done.status) {
+            list.remove(&done.order);
+        }
+        self.replayable.remove(&done.order);
+        self.ends.remove(&done.ends);
+    }
+}
+
+impl State {
+    /// Ends a live task, which is in no place any more, in this status; its error or result is in its record.
+    pub(super) fn finish(&mut self, id: TaskId, mut live: Box<Live>, status: TaskStatus, now: Timestamp) {
+        debug_assert!(status.is_final(), "a task ends in a final status, not in {status}");
+        live.place = Place::Nowhere;
+        self.unlock(&live);
+        self.count_end(&live, status);
+        self.finished.count(now);
+        let record = &mut live.record;
+        record.status = status;
+        record.finished_at = Some(now);
+        record.cancel_requested = false;
+        record.due_at = None;
+        let kept = ResultMessage::retention(status, live.terms.retention);
+        self.finals.ended += 1;
+        let order = self.finals.ended;
+        let ends = self.places.key(now + kept);
+        let may_replay = matches!(status, TaskStatus::Failed | TaskStatus::Cancelled);
+        if let Some(list) = self.finals.of_mut(status) {
+            list.insert(order, id.clone());
+        }
+        if may_replay {
+            self.finals.replayable.insert(order, id.clone());
+        }
+        self.finals.ends.insert(ends, id.clone());
+        let done = Final {
+            record: live.record.to_record().into(),
+            task: live.record.task.clone(),
+            status,
+            fingerprint: live.record.fingerprint,
+            terms: may_replay.then_some(live.terms),
+            settled: live.settled,
+            order,
+            finished: now,
+            ends,
+        };
+        self.effects.ended.push(id.clone());
+        self.tasks.insert(id, Task::Final(Box::new(done)));
+        self.keep_caps();
+    }
+
+    fn count_end(&mut self, live: &Live, status: TaskStatus) {
+        let expired =
+            live.record.error.as_ref().is_some_and(|error| error.kind == task_core::FailureKind::Expired);
+        let total = match status {
+            TaskStatus::Completed => &mut self.totals.completed,
+            TaskStatus::Failed => &mut self.totals.failed,
+            TaskStatus::Skipped => &mut self.totals.skipped,
+            _ if expired && live.record.attempts == 0 => &mut self.totals.expired,
+            _ => &mut self.totals.cancelled,
+        };
+        *total += 1;
+    }
+
+    /// Each end adds one, so two at a time bring what is over a lowered cap down again.
+    fn keep_caps(&mut self) {
+        for _ in 0..2 {
+            if self.finals.completed.len() <= self.limits.completed {
+                break;
+            }
+            let Some((_, id)) = self.finals.completed.pop_first() else { break };
+            self.totals.dropped_results += 1;
+            self.drop_result(&id);
+        }
+        for _ in 0..2 {
+            if self.finals.replayable.len() <= self.limits.replayable {
+                break;
+            }
+            let Some((_, id)) = self.finals.replayable.pop_first() else { break };
+            if let Some(Task::Final(done)) = self.tasks.get_mut(&id) {
+                done.terms = None;
+            }
+        }
+    }
+
+    /// Drops a result; the id is remembered for the rest of its ten minutes.
+    fn drop_result(&mut self, id: &TaskId) {
+        let Some(Task::Final(done)) = self.tasks.get(id) else { return };
+        self.finals.remove(done);
+        let ends = self.places.key(done.finished + ResultMessage::ID_REMEMBERED);
+        let gone = Gone { status: done.status, fingerprint: done.fingerprint, settled: done.settled, ends };
+        self.finals.ends.insert(ends, id.clone());
+        self.tasks.insert(id.clone(), Task::Gone(Box::new(gone)));
+    }
+
+    /// Forgets a final task, its id too; answers whether there was one.
+    pub(super) fn forget(&mut self, id: &TaskId) -> bool {
+        match self.tasks.get(id) {
+            Some(Task::Final(done)) => self.finals.remove(done),
+            Some(Task::Gone(gone)) => drop(self.finals.ends.remove(&gone.ends)),
+            Some(Task::Live(_)) | None => return false,
+        }
+        self.tasks.remove(id);
+        self.effects.ended.push(id.clone());
+        true
+    }
+
+    /// A final task out of everything, to be replayed.
+    pub(super) fn take_final(&mut self, id: &TaskId) -> Option<Box<Final>> {
+        match self.tasks.remove(id) {
+            Some(Task::Final(done)) => {
+                self.finals.remove(&done);
+                Some(done)
+            }
+            Some(other) => {
+                self.tasks.insert(id.clone(), other);
+                None
+            }
+            None => None,
+        }
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        for _ in 0..STEP {
+            let Some((_, id)) = self.finals.ends.first_key_value().filter(|(key, _)| key.0 <= now) else {
+                return;
+            };
+            let id = id.clone();
+            match self.tasks.get(&id) {
+                Some(Task::Final(done)) if done.finished + ResultMessage::ID_REMEMBERED > now => {
+                    self.drop_result(&id);
+                }
+                _ => drop(self.forget(&id)),
+            }
+        }
+    }
+
+    fn unlock(&mut self, live: &Live) {
+        if let Some(lock) = &live.terms.lock {
+            self.locks.remove(lock);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+use bytes::Bytes;
+use std::time::Duration;
+use task_core::{Name, ResultMessage, TaskId, TaskMessage, TaskStatus, Timestamp, Token};
+
+use super::{
+    State,
+    places::{End, Place, TimeKey},
+};
+
+/// A task as the queue has it. Behind boxes, so that a remembered id takes little room in the table.
+#[derive(Debug)]
+pub(super) enum Task {
+    Live(Box<Live>),
+    Final(Box<Final>),
+    /// Its result is dropped, its id is remembered.
+    Gone(Box<Gone>),
+}
+
+/// What the queue needs of a task's message, and the message as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(super) stored: Bytes,
+    pub(super) priority: u8,
+    pub(super) max_crashes: u8,
+    pub(super) retention: Option<Duration>,
+    /// The unique key that it holds while it is live.
+    pub(super) lock: Option<String>,
+}
+
+impl Terms {
+    pub(super) fn new(message: &TaskMessage) -> Self {
+        Self {
+            stored: message.to_record().into(),
+            priority: message.priority,
+            max_crashes: message.max_crashes,
+            retention: message.retention,
+            lock: message.lock(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) terms: Terms,
+    pub(super) record: ResultMessage,
+    pub(super) place: Place,
+    /// When it is cancelled unless it has started.
+    pub(super) expires: Option<Timestamp>,
+    /// Its entry among those that expire, while it has one.
+    pub(super) expiry: Option<TimeKey>,
+    /// Since when it could start, while it is ready.
+    pub(super) since: Timestamp,
+    /// The last attempt that its worker settled.
+    pub(super) settled: Option<Token>,
+}
+
+impl Live {
+    /// Its worker died under it twice or more: it runs alone.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.record.crashes >= 2
+    }
+
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+        self.record.attempts == 0 && self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Final {
+    /// [`ResultMessage::to_record`].
+    pub(super) record: Bytes,
+    pub(super) task: Name,
+    pub(super) status: TaskStatus,
+    pub(super) fingerprint: u64,
+    /// Kept of a task that may be replayed, up to the cap.
+    pub(super) terms: Option<Terms>,
+    pub(super) settled: Option<Token>,
+    /// Its place in the order in which tasks ended.
+    pub(super) order: u64,
+    pub(super) finished: Timestamp,
+    /// When its result is dropped.
+    pub(super) ends: TimeKey,
+}
+
+#[derive(Debug)]
+pub(super) struct Gone {
+    pub(super) status: TaskStatus,
+    pub(super) fingerprint: u64,
+    pub(super) settled: Option<Token>,
+    /// When its id is forgotten.
+    pub(super) ends: TimeKey,
+}
+
+impl Task {
+    pub(super) fn status(&self) -> TaskStatus {
+        match self {
+            Self::Live(live) => live.record.status,
+            Self::Final(done) => done.status,
+            Self::Gone(gone) => gone.status,
+        }
+    }
+
+    pub(super) fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Live(live) => live.record.fingerprint,
+            Self::Final(done) => done.fingerprint,
+            Self::Gone(gone) => gone.fingerprint,
+        }
+    }
+
+    pub(super) fn settled(&self) -> Option<Token> {
+        match self {
+            Self::Live(live) => live.settled,
+            Self::Final(done) => done.settled,
+            Self::Gone(gone) => gone.settled,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn live(&self, id: &TaskId) -> Option<&Live> {
+        match self.tasks.get(id) {
+            Some(Task::Live(live)) => Some(live),
+            _ => None,
+        }
+    }
+
+    pub(super) fn live_mut(&mut self, id: &TaskId) -> Option<&mut Live> {
+        match self.tasks.get_mut(id) {
+            Some(Task::Live(live)) => Some(live),
+            _ => None,
+        }
+    }
+
+    /// A live task out of the table and out of its place, to be changed and put back.
+    pub(super) fn take_live(&mut self, id: &TaskId) -> Option<Box<Live>> {
+        match self.tasks.remove(id) {
+            Some(Task::Live(live)) => {
+                self.leave(&live);
+                Some(live)
+            }
+            Some(other) => {
+                self.tasks.insert(id.clone(), other);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// The one way into ready, or among the suspects: it also wakes.
+    pub(super) fn make_ready(&mut self, id: TaskId, mut live: Box<Live>, end: End, now: Timestamp) {
+        live.since = now;
+        if live.is_suspect() {
+            live.place = Place::Suspect(self.places.suspects.push(end, live.terms.priority, id.clone()));
+            self.effects.changed = true;
+        } else {
+            live.place = Place::Ready(self.places.ready.push(end, live.terms.priority, id.clone()));
+            self.effects.ready = true;
+        }
+        self.watch_expiry(&id, &mut live);
+        self.tasks.insert(id, Task::Live(live));
+    }
+
+    /// Takes a task's entries out of wherever it is.
+    fn leave(&mut self, live: &Live) {
+        if let Some(key) = live.expiry {
+            self.places.expiring.remove(&key);
+        }
+        match &live.place {
+            Place::Ready(key) => self.places.ready.remove(*key),
+            Place::Suspect(key) => self.places.suspects.remove(*key),
+            Place::Unknown(key) => self.leave_unknown(live, *key),
+            Place::Delayed(key) => drop(self.places.delayed.remove(key)),
+            Place::Retry(key) => drop(self.places.retries.remove(key)),
+            Place::Running(held) => drop(self.places.running.remove(held)),
+            Place::Nowhere => {}
+        }
+    }
+}
