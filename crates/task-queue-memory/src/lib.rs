@@ -6,7 +6,7 @@
 //! use task_queue_memory::MemoryQueue;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn main() -> Result<(), task_core::BoxError> {
 //! // an app enqueues, and asks for the result
 //! let memory = MemoryQueue::new();
 //! let queue = TaskQueue::new(memory.clone());
