@@ -1,1 +1,15 @@
-//! Keeps N workers alive: supervisor, and the binaries task-orchestrator and task-worker
+//! Keeps N workers alive: settings, and the supervisor of worker processes.
+#![expect(
+    dead_code,
+    reason = "the commands that use the supervisor and the settings follow with the worker library"
+)]
+
+mod cli;
+mod closed_set;
+mod connect;
+mod crew;
+mod exit;
+mod logging;
+mod settings;
+mod signals;
+mod supervisor;

@@ -1,0 +1,34 @@
+use std::time::Duration;
+
+use task_core::{Backends, QueueError, TaskQueue};
+use tokio::time::{Instant, timeout_at};
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Opens the queue; what may pass is tried again for so long, `None`: without end, with `waiting` called each time.
+pub(crate) async fn connect(
+    backends: &Backends,
+    url: &str,
+    patience: Option<Duration>,
+    waiting: impl Fn(&QueueError),
+) -> Result<TaskQueue, QueueError> {
+    let start = Instant::now();
+    let end = start + patience.unwrap_or(Duration::from_secs(u32::MAX.into()));
+    loop {
+        let error = match timeout_at(end, backends.connect(url)).await {
+            Ok(Ok(queue)) => return Ok(queue),
+            Ok(Err(error)) if !error.is_transient() => return Err(error),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let shown = task_core::without_password(url);
+                QueueError::unreachable(format!("{shown} gave no answer; is it the right address?"))
+            }
+        };
+        if Instant::now() + PAUSE >= end {
+            return Err(error);
+        }
+        waiting(&error);
+        tokio::time::sleep(PAUSE).await;
+    }
+}

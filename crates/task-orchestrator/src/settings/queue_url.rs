@@ -1,0 +1,61 @@
+use task_core::without_password;
+
+use super::{Mistake, Surroundings};
+
+/// The queue's URL: the flag, TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT; empty if nobody says.
+pub(super) fn resolve(flag: Option<String>, around: &Surroundings<'_>) -> Result<String, Mistake> {
+    let env = |name: &str| (around.env)(name).filter(|value| !value.is_empty());
+    let host = || {
+        let port = env("REDIS_PORT").unwrap_or_else(|| "6379".into());
+        env("REDIS_HOST").map(|host| format!("redis://{host}:{port}"))
+    };
+    let url = flag.or_else(|| env("TASK_QUEUE")).or_else(|| env("REDIS_URL")).or_else(host);
+    let url = url.map(|url| url.trim().to_owned()).unwrap_or_default();
+    if !url.is_empty() && !around.backends.accepts(&url) {
+        return Err(Mistake(format!(
+            "no backend takes the queue `{}`; this program knows {}",
+            without_password(&url),
+            around.backends.urls()
+        )));
+    }
+    Ok(url)
+}
+
+/// The embedded queue, which no other process reaches.
+pub(crate) fn is_memory(url: &str) -> bool {
+    url == "memory" || url.starts_with("memory:")
+}
+
+/// REDIS_URL, and REDIS_HOST and REDIS_PORT where there is one host, for programs that read these.
+pub(crate) fn redis_parts(url: &str) -> Option<(String, Option<(String, String)>)> {
+    let full = match url.split_once("://") {
+        None => format!("redis://{url}"),
+        Some((scheme, _)) if scheme == "rediss" || scheme.starts_with("redis") => url.to_owned(),
+        Some(_) => return None,
+    };
+    let (scheme, rest) = full.split_once("://")?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let one_host = (scheme == "redis" || scheme == "rediss") && !place.is_empty() && !place.contains(',');
+    let host = one_host.then(|| match place.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host.to_owned(), port.to_owned()),
+        _ => (place.to_owned(), "6379".to_owned()),
+    });
+    Some((full.clone(), host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_knows_redis_by_host_and_port_is_told_both() {
+        let parts = |url| redis_parts(url).map(|(url, host)| (url, host.unwrap_or_default()));
+        let of = |url: &str, host: &str, port: &str| Some((url.into(), (host.into(), port.into())));
+        assert_eq!(parts("localhost:6379"), of("redis://localhost:6379", "localhost", "6379"));
+        assert_eq!(parts("rediss://u:p@h/2?prefix=x"), of("rediss://u:p@h/2?prefix=x", "h", "6379"));
+        assert_eq!(parts("redis://[::1]:7000"), of("redis://[::1]:7000", "[::1]", "7000"));
+        assert_eq!(parts("redis+unix:///run/redis.sock"), of("redis+unix:///run/redis.sock", "", ""));
+        assert_eq!(parts("file:///tmp/q"), None);
+    }
+}

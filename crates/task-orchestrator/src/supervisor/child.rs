@@ -1,0 +1,128 @@
+//! One start of a worker process.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::process::CommandExt as _,
+    },
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    thread,
+};
+
+use rustix::{
+    io::Errno,
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, setsid, waitid,
+    },
+};
+use task_core::Incarnation;
+use tokio::sync::mpsc;
+
+use super::{
+    notify::NotifySocket,
+    plan::{Event, Start},
+    processes,
+};
+
+/// What is started, but for what differs from start to start.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<OsString>,
+    pub(super) env: Vec<(&'static str, String)>,
+}
+
+/// A process that was started and is not reaped yet.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) incarnation: Incarnation,
+    pub(super) label: String,
+    process: std::process::Child,
+    pid: Pid,
+    /// Signals go through it: it can't come to mean another process.
+    pidfd: OwnedFd,
+    /// Dropped with the child: a late word is nobody's.
+    _notify: NotifySocket,
+}
+
+impl Child {
+    /// Starts the program as the leader of a session, so that everything it leaves behind can be found by that.
+    ///
+    /// [`Event::Exited`] is sent once it is dead; it must then be [`buried`](Self::bury).
+    pub(super) fn spawn(
+        launch: &Launch,
+        label: String,
+        start: Start,
+        socket: PathBuf,
+        events: mpsc::Sender<Event>,
+    ) -> io::Result<Self> {
+        let incarnation = Incarnation::new();
+        let notify = NotifySocket::open(socket, start, events.clone())?;
+        let mut command = Command::new(&launch.program);
+        command.args(&launch.args).stdin(Stdio::null());
+        // stdout is for results
+        command.stdout(Stdio::from(io::stderr()));
+        // what a service manager said to this process is not meant for its children
+        for name in ["WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"] {
+            command.env_remove(name);
+        }
+        command.envs(launch.env.iter().map(|(name, value)| (name, value)));
+        command.env("WORKER_ID", &label).env("WORKER_INCARNATION", incarnation.to_string());
+        command.env("NOTIFY_SOCKET", notify.path());
+        // SAFETY: what runs between fork and exec is one system call, setsid, which is async-signal-safe; the closure
+        // allocates nothing and takes no lock (`?` maps an errno to an `io::Error` of a number).
+        unsafe {
+            command.pre_exec(|| {
+                setsid()?;
+                Ok(())
+            });
+        }
+        let mut process = command.spawn()?;
+        let pid = Pid::from_child(&process);
+        let pidfd = match watch(pid, start, events) {
+            Ok(pidfd) => pidfd,
+            Err(error) => {
+                process.kill()?;
+                process.wait()?;
+                return Err(error);
+            }
+        };
+        Ok(Self { incarnation, label, process, pid, pidfd, _notify: notify })
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// To a dead process it does nothing.
+    pub(super) fn signal(&self, signal: Signal) {
+        if let Err(error) = pidfd_send_signal(self.pidfd.as_fd(), signal) {
+            tracing::debug!(%error, worker = %self.label, "a signal came too late");
+        }
+    }
+
+    /// Of a dead process: kills what it left behind, then reaps it. In this order, since once it is reaped the number
+    /// of its session may become somebody else's.
+    pub(super) fn bury(mut self) -> io::Result<ExitStatus> {
+        processes::kill_session(self.pid);
+        self.process.wait()
+    }
+}
+
+/// A handle to signal a child by. It is not reaped yet, so its number is its own.
+///
+/// A thread sleeps until the child is dead, without reaping it.
+fn watch(pid: Pid, start: Start, events: mpsc::Sender<Event>) -> io::Result<OwnedFd> {
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let watched = pidfd.try_clone()?;
+    let dead = move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(Errno::INTR) = waitid(WaitId::PidFd(watched.as_fd()), options) {}
+        let _ = events.blocking_send(Event::Exited(start));
+    };
+    thread::Builder::new().name(format!("wait {}", pid.as_raw_pid())).stack_size(64 << 10).spawn(dead)?;
+    Ok(pidfd)
+}

@@ -1,0 +1,227 @@
+//! Keeps worker processes alive: what happens becomes an [`Event`], [`plan`] decides, and this acts.
+//!
+//! A worker that dies is seen at once by its pidfd. Then, in this order: what it left behind is killed, it is reaped,
+//! its incarnation is released in each named queue (in the background, until the queue answers), and its seat is filled
+//! again after the backoff.
+
+mod child;
+mod lifeline;
+mod notify;
+mod plan;
+mod processes;
+mod release;
+
+use std::{collections::HashMap, io, time::Duration};
+
+use rustix::process::{Pid, Signal};
+use task_core::TaskQueue;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use self::{
+    child::{Child, Launch},
+    lifeline::Lifeline,
+    plan::{Action, Event, Limits, Notice, Plan, Start},
+    release::Releases,
+};
+use crate::{
+    crew::{Command, Health},
+    settings::{Program, Settings, redis_parts},
+};
+
+/// What a worker needs beyond its own grace to give back what it did not finish.
+const GRACE_MARGIN: Duration = Duration::from_secs(2);
+
+/// The workers of one orchestrator.
+pub(crate) struct Supervisor {
+    plan: Plan,
+    children: HashMap<Start, Child>,
+    launch: Launch,
+    releases: Releases,
+    events: mpsc::Sender<Event>,
+    happened: mpsc::Receiver<Event>,
+    /// Where the sockets of the notify protocol are.
+    folder: tempfile::TempDir,
+    _lifeline: Lifeline,
+}
+
+impl Supervisor {
+    /// Nothing is started yet. From now on this process inherits the orphans of its descendants.
+    pub(crate) fn new(settings: &Settings, queue: TaskQueue) -> io::Result<Self> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let lifeline = Lifeline::new()?;
+        let (events, happened) = mpsc::channel(1024);
+        let limits = Limits {
+            max_restarts: settings.max_restarts,
+            ready: settings.ready_timeout,
+            silence: settings.timeout,
+            grace: settings.worker.grace + GRACE_MARGIN,
+            speaks: matches!(settings.program, Program::BuiltIn { .. }),
+        };
+        let names = settings.worker.queues.iter().map(|(name, _)| name.clone()).collect();
+        let seats = settings.workers as usize;
+        Ok(Self {
+            plan: Plan::new(seats, limits, fastrand::u64(..), Instant::now().into_std()),
+            children: HashMap::new(),
+            launch: launch(settings, &lifeline)?,
+            releases: Releases::new(queue, names, events.clone()),
+            events,
+            happened,
+            folder: tempfile::Builder::new().prefix("task-").tempdir()?,
+            _lifeline: lifeline,
+        })
+    }
+
+    /// Supervises until it was told to stop and all workers have ended.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        health: watch::Sender<Health>,
+    ) -> io::Result<()> {
+        let mut child_signal = signal(SignalKind::child())?;
+        let mut restarts = 0;
+        let mut event = Event::Tick;
+        loop {
+            for action in self.plan.decide(event, Instant::now().into_std()) {
+                restarts += u64::from(matches!(action, Action::Say(_, Notice::Restarts(_))));
+                self.act(action);
+            }
+            let parked = self.plan.all_parked();
+            health.send_replace(Health { alive: self.plan.alive(), all_parked: parked, restarts });
+            if self.plan.is_over() {
+                break;
+            }
+            let deadline = self
+                .plan
+                .next_deadline()
+                .map_or_else(|| Instant::now() + Duration::from_secs(3600), Instant::from_std);
+            // each branch is safe to lose: channels keep what was not received, a signal that came is kept, and the
+            // deadline is computed anew
+            event = tokio::select! {
+                Some(event) = self.happened.recv() => event,
+                command = commands.recv() => match command {
+                    Some(Command::Reload) => Event::Reload,
+                    Some(Command::StopNow) => Event::StopNow,
+                    Some(Command::Stop) | None => Event::Stop,
+                },
+                _ = child_signal.recv() => {
+                    let workers: Vec<Pid> = self.children.values().map(Child::pid).collect();
+                    processes::reap_orphans(&workers);
+                    Event::Tick
+                }
+                () = tokio::time::sleep_until(deadline) => Event::Tick,
+            };
+        }
+        self.releases.finish(Duration::from_secs(5)).await;
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start { seat, start } => self.start(seat, start),
+            Action::Term(start) => self.signal(start, Signal::TERM),
+            Action::Kill(start) => self.signal(start, Signal::KILL),
+            Action::Release(start) => self.bury(start),
+            Action::Say(seat, notice) => say(seat, notice),
+        }
+    }
+
+    fn start(&mut self, seat: usize, start: Start) {
+        let label = format!("worker_{}", seat + 1);
+        let socket = self.folder.path().join(start.to_string());
+        match Child::spawn(&self.launch, label.clone(), start, socket, self.events.clone()) {
+            Ok(child) => {
+                tracing::info!(worker = %label, pid = child.pid().as_raw_pid(), "started");
+                self.children.insert(start, child);
+            }
+            Err(error) => {
+                tracing::error!(%error, worker = %label, program = %self.launch.program.display(), "can't start");
+                let events = self.events.clone();
+                tokio::spawn(async move { events.send(Event::Exited(start)).await });
+            }
+        }
+    }
+
+    fn signal(&self, start: Start, signal: Signal) {
+        if let Some(child) = self.children.get(&start) {
+            child.signal(signal);
+        }
+    }
+
+    fn bury(&mut self, start: Start) {
+        let Some(child) = self.children.remove(&start) else { return };
+        let (label, incarnation) = (child.label.clone(), child.incarnation);
+        match child.bury() {
+            Ok(status) => tracing::info!(worker = %label, %status, "ended"),
+            Err(error) => tracing::error!(worker = %label, %error, "can't reap"),
+        }
+        self.releases.begin(start, label, incarnation);
+    }
+}
+
+fn say(seat: usize, notice: Notice) {
+    let worker = format!("worker_{}", seat + 1);
+    match notice {
+        Notice::Restarts(after) => {
+            tracing::warn!(%worker, after = %task_core::format_duration(after), "restarts");
+        }
+        Notice::Parked => {
+            tracing::error!(%worker, "parked: its starts come to nothing; tried again in a minute");
+        }
+        Notice::NotReady => tracing::warn!(%worker, "not ready in time (--ready-timeout): stopped"),
+        Notice::Silent => tracing::warn!(%worker, "silent for too long (--timeout): stopped"),
+        Notice::Stubborn => tracing::warn!(%worker, "did not stop within its grace: killed"),
+        Notice::ReloadFailed => {
+            tracing::error!(%worker, "the rolling restart is given up: the new worker ended; the old ones stay");
+        }
+    }
+}
+
+/// Everything that the starts have in common. The queue's URL, which may hold a password, travels in the environment
+/// only.
+fn launch(settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
+    let queues = settings.worker.queues.iter().map(|(name, weight)| format!("{name}={weight}"));
+    let mut env = vec![
+        ("TASK_ROLE", "worker".to_owned()),
+        ("TASK_QUEUE", settings.url.clone()),
+        ("QUEUE_NAME", queues.collect::<Vec<_>>().join(",")),
+        ("LOG_LEVEL", log_level(settings)),
+        ("TASK_GRACE", task_core::format_duration(settings.worker.grace)),
+        ("TASK_LIFELINE_FD", lifeline.number().to_string()),
+        ("WATCHDOG_USEC", settings.timeout.as_micros().to_string()),
+    ];
+    if let Some((url, host)) = redis_parts(&settings.url) {
+        env.push(("REDIS_URL", url));
+        if let Some((host, port)) = host {
+            env.extend([("REDIS_HOST", host), ("REDIS_PORT", port)]);
+        }
+    }
+    if settings.logs.json {
+        env.push(("LOG_FORMAT", "json".into()));
+    }
+    if let Some(concurrency) = settings.worker.concurrency {
+        env.push(("TASK_CONCURRENCY", concurrency.to_string()));
+    }
+    if let Some(retries) = settings.worker.max_retries {
+        env.push(("TASK_MAX_RETRIES", retries.to_string()));
+    }
+    let (program, args) = match &settings.program {
+        Program::Other { path, args } => (path.clone(), args.clone()),
+        Program::BuiltIn { tasks } => {
+            let file = tasks.as_ref().map(|file| file.display().to_string());
+            env.push(("TASK_FILE", file.unwrap_or_default()));
+            (std::env::current_exe()?, Vec::new())
+        }
+    };
+    Ok(Launch { program, args, env })
+}
+
+fn log_level(settings: &Settings) -> String {
+    match settings.logs.level.to_string().as_str() {
+        "warn" => "WARNING".into(),
+        other => other.to_ascii_uppercase(),
+    }
+}

@@ -1,0 +1,91 @@
+//! What workers say beside the queue: sd_notify's words on a datagram socket of each start.
+
+use std::{io, path::PathBuf};
+
+use tokio::{net::UnixDatagram, sync::mpsc, task::AbortHandle};
+
+use super::plan::{Event, Start};
+
+/// A socket on which one start of a worker speaks; gone with its file when it is dropped.
+#[derive(Debug)]
+pub(super) struct NotifySocket {
+    path: PathBuf,
+    listener: AbortHandle,
+}
+
+/// More than any line of sd_notify.
+const MAX_DATAGRAM: usize = 4096;
+
+impl NotifySocket {
+    /// Must be called within a runtime. Events go to `events` until the socket is dropped.
+    pub(super) fn open(path: PathBuf, start: Start, events: mpsc::Sender<Event>) -> io::Result<Self> {
+        let socket = UnixDatagram::bind(&path)?;
+        let listener = tokio::spawn(async move {
+            let mut buffer = vec![0; MAX_DATAGRAM];
+            while let Ok(length) = socket.recv(&mut buffer).await {
+                for event in read(&String::from_utf8_lossy(&buffer[..length]), start) {
+                    if events.send(event).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Self { path, listener: listener.abort_handle() })
+    }
+
+    pub(super) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+}
+
+impl Drop for NotifySocket {
+    fn drop(&mut self) {
+        self.listener.abort();
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn read(datagram: &str, start: Start) -> Vec<Event> {
+    let mut events = Vec::new();
+    for line in datagram.lines() {
+        match line.split_once('=') {
+            Some(("READY", "1")) => events.push(Event::Ready(start)),
+            Some(("WATCHDOG", "1")) => events.push(Event::Alive { start, watchdog: true }),
+            Some(("STATUS", status)) => {
+                tracing::info!(start, status = %status.escape_debug(), "a worker says");
+                events.push(Event::Alive { start, watchdog: false });
+            }
+            Some(_) => events.push(Event::Alive { start, watchdog: false }),
+            None => {}
+        }
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_datagram_may_say_several_things() {
+        let start = 4;
+        let alive = |watchdog| Event::Alive { start, watchdog };
+        assert_eq!(
+            read("READY=1\nSTATUS=warm\nWATCHDOG=1\nnonsense\n", start),
+            [Event::Ready(start), alive(false), alive(true)]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_arrives_and_the_file_goes_with_the_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n");
+        let (sender, mut events) = mpsc::channel(8);
+        let socket = NotifySocket::open(path.clone(), 1, sender).unwrap();
+        let client = UnixDatagram::unbound().unwrap();
+        client.send_to(b"READY=1", socket.path()).await.unwrap();
+        assert_eq!(events.recv().await, Some(Event::Ready(1)));
+        drop(socket);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,100 @@
+//! What the system knows of processes: who is whose child, and in which session.
+
+use std::{fs, io};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+
+/// A process as `/proc/PID/stat` describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) session: i32,
+    pub(super) zombie: bool,
+}
+
+fn all() -> io::Result<Vec<Process>> {
+    let read = |entry: io::Result<fs::DirEntry>| {
+        let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    };
+    Ok(fs::read_dir("/proc")?.filter_map(read).collect())
+}
+
+/// `PID (NAME) STATE PARENT GROUP SESSION …`, where the name may hold anything, brackets and line ends too.
+fn parse(stat: &str) -> Option<Process> {
+    let (pid, rest) = stat.split_once(" (")?;
+    let mut fields = rest.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    let mut number = || fields.next()?.parse().ok();
+    Some(Process {
+        pid: pid.parse().ok()?,
+        parent: number()?,
+        group: number()?,
+        session: number()?,
+        zombie: state == "Z",
+    })
+}
+
+/// Kills whatever is left of a dead worker's session: the process groups of its commands, and what they left behind.
+///
+/// The worker must not be reaped yet: until then its number, which is the session's, belongs to nobody else.
+pub(super) fn kill_session(leader: Pid) {
+    let own = leader.as_raw_pid();
+    // what forks while this looks is found by looking again; each round kills, so this ends
+    for _ in 0..8 {
+        let rest = all().unwrap_or_default();
+        let left: Vec<Process> =
+            rest.into_iter().filter(|p| p.session == own && p.pid != own && !p.zombie).collect();
+        if left.is_empty() {
+            return;
+        }
+        for process in left {
+            let group = Pid::from_raw(process.group).filter(|_| process.group != own);
+            let killed = match (group, Pid::from_raw(process.pid)) {
+                (Some(group), _) => kill_process_group(group, Signal::KILL),
+                (None, Some(pid)) => kill_process(pid, Signal::KILL),
+                (None, None) => Ok(()),
+            };
+            if let Err(error) = killed
+                && error != rustix::io::Errno::SRCH
+            {
+                tracing::warn!(%error, pid = process.pid, "can't kill what a dead worker left behind");
+            }
+        }
+    }
+}
+
+/// Reaps, one by one, the dead that were nobody's: children of dead descendants, which this process inherits.
+///
+/// Never waits for "any" child: that would take the exit of a worker away from who waits for it.
+pub(super) fn reap_orphans(workers: &[Pid]) {
+    let own = std::process::id().cast_signed();
+    for process in all().unwrap_or_default() {
+        let Some(pid) = Pid::from_raw(process.pid) else { continue };
+        if process.zombie && process.parent == own && !workers.contains(&pid) {
+            tracing::debug!(pid = process.pid, "reaped an orphan");
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_shift_the_fields() {
+        let found = parse("12 (a) Z (b\n) S 1 11 10 0 -1").unwrap();
+        assert_eq!(found, Process { pid: 12, parent: 1, group: 11, session: 10, zombie: false });
+        assert!(parse("12 (a) Z 1 1 1 0").unwrap().zombie);
+        assert_eq!(parse("12 (a"), None);
+    }
+
+    #[test]
+    fn this_process_is_among_all() {
+        let own = std::process::id().cast_signed();
+        assert!(all().unwrap().iter().any(|process| process.pid == own));
+    }
+}
