@@ -78,6 +78,12 @@ fn check(function: &Function, options: &Options, errors: &mut Errors) -> bool {
         let tokens = ty.to_token_stream();
         if contains_ident(&tokens, "impl") {
             mistake(ty, "the output of a task has a type with a name, which `impl Trait` has not");
+        } else if is_plain_value(ty) {
+            let written = tokens.to_string().replace(' ', "");
+            let message = format!(
+                "a task may fail, so it can't return `{written}`: write `TaskResult<{written}>`, and return `Ok(…)`"
+            );
+            mistake(ty, &message);
         } else if borrows(&tokens) {
             mistake(
                 ty,
@@ -93,6 +99,21 @@ fn check(function: &Function, options: &Options, errors: &mut Errors) -> bool {
         errors.at(output, "the output of a #[task] function is its return type: remove `output`");
     }
     sound
+}
+
+/// Whether `ty` is surely no `Result` under some name. rustc would say so too, but once for each use.
+fn is_plain_value(ty: &Type) -> bool {
+    const PLAIN: [&str; 19] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+        "u128", "usize", "Option", "String", "Vec",
+    ];
+    match ty {
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain))
+        }
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        _ => false,
+    }
 }
 
 fn params_name(function: &Ident, errors: &mut Errors) -> Option<Ident> {
@@ -149,9 +170,9 @@ impl TaskFn<'_> {
         let break_ = documented.then(|| quote!(#[doc = ""]));
         let doc = format!("The params of the task [`{function}`], which [`Self::task`] makes.");
         quote! {
-            #(#attrs)* #break_ #[doc = #doc]
             #[derive(#serde::Serialize, #serde::Deserialize)]
             #[serde(crate = #serde_path)]
+            #(#attrs)* #break_ #[doc = #doc]
             #vis struct #params { #(#fields),* }
         }
     }

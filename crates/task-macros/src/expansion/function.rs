@@ -50,6 +50,9 @@ fn an_async_function_becomes_params_and_a_task_and_stays() {
         quote! {
             #[derive(::task_worker::core::__private::serde::Serialize, ::task_worker::core::__private::serde::Deserialize)]
             #[serde(crate = "::task_worker::core::__private::serde")]
+            #[doc = r" Makes an image smaller."]
+            #[doc = ""]
+            #[doc = "The params of the task [`resize`], which [`Self::task`] makes."]
             pub(crate) struct Resize {
                 #[doc = "The argument `source` of [`resize`]."]
                 pub(crate) source: String,
@@ -59,12 +62,6 @@ fn an_async_function_becomes_params_and_a_task_and_stays() {
             }
         },
     );
-    let doc = quote! {
-        #[doc = r" Makes an image smaller."]
-        #[doc = ""]
-        #[doc = "The params of the task [`resize`], which [`Self::task`] makes."]
-    };
-    assert_holds(&expanded, doc);
     assert_holds(
         &expanded,
         quote!(
@@ -157,12 +154,17 @@ fn attributes_go_where_they_hold() {
         quote! { #[cfg(unix)] #[deprecated] #[tracing::instrument] async fn ping(#[allow(unused)] n: u32) };
     assert_holds(&expanded, function);
     let own = quote! {
-        #[cfg(unix)] #[allow(deprecated)] #[derive(Clone)] #[serde(rename_all = "camelCase")]
-        #[cfg_attr(feature = "debug", derive(Debug))] #[deprecated]
+        #[serde(crate = "::task_worker::core::__private::serde")]
+        #[derive(Clone)] #[serde(rename_all = "camelCase")] #[cfg_attr(feature = "debug", derive(Debug))] #[deprecated]
     };
     assert_holds(&expanded, own);
     assert_holds(&expanded, quote!(#[cfg(unix)] #[allow(deprecated)] #[automatically_derived] impl));
     assert_holds(&expanded, quote!(#[cfg(unix)] #[allow(deprecated)] impl Ping));
+    let serde = quote!(::task_worker::core::__private::serde);
+    assert_holds(
+        &expanded,
+        quote!(#[cfg(unix)] #[allow(deprecated)] #[derive(#serde::Serialize, #serde::Deserialize)]),
+    );
 }
 
 #[test]
