@@ -37,6 +37,8 @@ mod failure;
 mod id;
 mod incarnation;
 mod json;
+#[cfg(feature = "jsonl")]
+pub mod jsonl;
 mod message;
 mod name;
 mod options;

@@ -32,7 +32,7 @@ impl Serialize for Shown<'_> {
 }
 
 /// Whatever MessagePack can say. Extension types show as their bytes.
-enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Unsigned(u64),

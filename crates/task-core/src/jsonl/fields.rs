@@ -1,0 +1,118 @@
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{Name, RetryPolicy, TaskId, Timestamp, format_duration, parse_duration, transcode::Value};
+
+/// A line as it is written: every key that there is.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fields {
+    pub(super) task: Name,
+    // an explicit null is a value, and not the same as a missing key
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(super) params: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) params_base64: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<TaskId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) queue_name: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) priority: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) delay: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unique: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unique_in_queue: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_retries: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_crashes: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timeout: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retention: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) backoff: Option<Backoff>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<TaskId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) root: Option<TaskId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<String>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// A duration as people write it: `"5s"`, or a number of seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Span(pub(super) Duration);
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_duration(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnySpan;
+        impl de::Visitor<'_> for AnySpan {
+            type Value = Span;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as \"5s\", or a number of seconds")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                parse_duration(text).map(Span).map_err(E::custom)
+            }
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Span, E> {
+                self.visit_str(&seconds.to_string())
+            }
+            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Span, E> {
+                self.visit_str(&seconds.to_string())
+            }
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Span, E> {
+                self.visit_str(&seconds.to_string())
+            }
+        }
+        deserializer.deserialize_any(AnySpan)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Backoff {
+    initial: Span,
+    max: Span,
+    #[serde(default = "yes")]
+    jitter: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Backoff {
+    pub(super) fn of(policy: RetryPolicy) -> Self {
+        let (initial, max, jitter) = policy.to_wire();
+        let span = |millis| Span(Duration::from_millis(millis));
+        Self { initial: span(initial), max: span(max), jitter }
+    }
+
+    pub(super) fn into_policy(self) -> RetryPolicy {
+        let policy = RetryPolicy::exponential(self.initial.0, self.max.0);
+        if self.jitter { policy } else { policy.without_jitter() }
+    }
+}
