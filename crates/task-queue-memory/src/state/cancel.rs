@@ -35,6 +35,7 @@ impl State {
     /// PENDING or RETRY to CANCELLED.
     pub(super) fn cancel_waiting(&mut self, id: &TaskId, kind: FailureKind, why: &str, now: Timestamp) {
         let Some(mut live) = self.take_live(id) else { return };
+        live.settled = None;
         live.record.error = Some(Failure::new(kind, why));
         self.finish(id.clone(), live, TaskStatus::Cancelled, now);
     }

@@ -118,7 +118,7 @@ impl State {
     pub(super) fn start(&mut self, id: &TaskId, claim: &Claim, nth: usize, now: Timestamp) -> Option<Grant> {
         let held = Held { worker: claim.worker, claim: claim.number, nth: u32::try_from(nth).ok()? };
         let mut live = self.take_live(id)?;
-        live.expiry = None;
+        (live.expiry, live.settled) = (None, None);
         live.place = Place::Running(held);
         let record = &mut live.record;
         record.status = TaskStatus::Running;

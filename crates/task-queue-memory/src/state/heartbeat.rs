@@ -55,7 +55,7 @@ impl State {
         let Some(worker) = self.workers.get_mut(&incarnation) else { return BeatReply::default() };
         worker.busy = busy;
         let mut reply = BeatReply { run_empty, ..BeatReply::default() };
-        reply.news = run_empty && !worker.told_to_empty;
+        reply.news = run_empty != worker.told_to_empty;
         worker.told_to_empty = run_empty;
         reply.news |= !worker.commands.is_empty();
         reply.commands = worker.commands.drain(..).collect();

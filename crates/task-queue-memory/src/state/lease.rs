@@ -98,6 +98,8 @@ impl State {
     pub(super) fn notice_outage(&mut self, now: Timestamp) {
         if now.since(self.tick) > OUTAGE {
             self.grace_until = now + Registration::LEASE;
+            // nor is it a time in which nobody knew a name
+            self.unknown.values_mut().for_each(|list| list.known = now);
         }
         self.tick = now;
     }

@@ -21,7 +21,7 @@ pub(super) struct UnknownName {
     tasks: Lane,
     suspects: Lane,
     /// When a live worker was last seen to know it, or its first task came in.
-    known: Timestamp,
+    pub(super) known: Timestamp,
 }
 
 impl UnknownName {

@@ -93,10 +93,11 @@ impl Lane {
 
     /// Of each priority, the first that was given back and the first that came in: the longest wait is one of these.
     pub(super) fn oldest(&self) -> impl Iterator<Item = &TaskId> {
-        let mut next = (Reverse(u8::MAX), i64::MIN);
+        let mut next = Some((Reverse(u8::MAX), i64::MIN));
         std::iter::from_fn(move || {
-            let (key, id) = self.entries.range(next..).next()?;
-            next = if key.1 < 0 { (key.0, 0) } else { (Reverse(key.0.0.checked_sub(1)?), i64::MIN) };
+            let (key, id) = self.entries.range(next?..).next()?;
+            let lower = || key.0.0.checked_sub(1).map(|lower| (Reverse(lower), i64::MIN));
+            next = if key.1 < 0 { Some((key.0, 0)) } else { lower() };
             Some(id)
         })
     }

@@ -35,7 +35,7 @@ impl State {
         if let Some(owner) = terms.lock.as_ref().and_then(|lock| self.locks.get(lock)) {
             return ControlAnswer::DuplicateOf(owner.clone());
         }
-        let Some(done) = self.take_final(id) else { return ControlAnswer::NotFound };
+        self.finals.remove(done); // its place in the table is taken over below
         record.status = TaskStatus::Pending;
         record.generation = record.generation.saturating_add(1);
         (record.failures, record.crashes) = (0, 0);
@@ -51,7 +51,7 @@ impl State {
             expires: None, // who replays it wants it to run, however late
             expiry: None,
             since: now,
-            settled: done.settled,
+            settled: None,
         };
         self.make_ready(id.clone(), Box::new(live), End::Back, now);
         ControlAnswer::Done(1)

@@ -51,7 +51,7 @@ impl Finals {
     }
 
     /// Takes a result out of every order.
-    fn remove(&mut self, done: &Final) {
+    pub(super) fn remove(&mut self, done: &Final) {
         if let Some(list) = self.of_mut(done.status) {
             list.remove(&done.order);
         }
@@ -155,21 +155,6 @@ impl State {
         self.tasks.remove(id);
         self.effects.ended.push(id.clone());
         true
-    }
-
-    /// A final task out of everything, to be replayed.
-    pub(super) fn take_final(&mut self, id: &TaskId) -> Option<Box<Final>> {
-        match self.tasks.remove(id) {
-            Some(Task::Final(done)) => {
-                self.finals.remove(&done);
-                Some(done)
-            }
-            Some(other) => {
-                self.tasks.insert(id.clone(), other);
-                None
-            }
-            None => None,
-        }
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp) {

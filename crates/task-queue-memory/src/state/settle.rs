@@ -3,7 +3,7 @@ use task_core::{Claim, Outcome, SettleAnswer, TaskId, TaskStatus, Timestamp, Tok
 use super::{
     Apply, Granted, State, WorkerClosed,
     places::{End as LaneEnd, Place},
-    task::{Live, Task},
+    task::{Ended, Live, Task},
 };
 
 /// How one attempt ended.
@@ -51,7 +51,9 @@ impl State {
     fn settle(&mut self, End { id, token, outcome }: End, now: Timestamp) -> SettleAnswer {
         match self.tasks.get(&id) {
             Some(Task::Live(live)) if self.is_current(live, token) => {}
-            Some(task) if task.settled() == Some(token) => return SettleAnswer::AlreadyDone,
+            Some(task) if task.settled() == Some(Ended::new(token, &outcome)) => {
+                return SettleAnswer::AlreadyDone;
+            }
             _ => return SettleAnswer::Stale,
         }
         let Some(mut live) = self.take_live(&id) else { return SettleAnswer::Stale };
@@ -59,7 +61,7 @@ impl State {
             worker.cancels.remove(&id);
         }
         self.effects.changed |= live.is_suspect(); // its worker may take others again
-        live.settled = Some(token);
+        live.settled = Some(Ended::new(token, &outcome));
         live.record = live.record.settled(&outcome, now);
         match (live.record.status, outcome) {
             (TaskStatus::Retry, _) => self.make_retry(id, live, now),

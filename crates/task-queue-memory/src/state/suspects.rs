@@ -13,8 +13,14 @@ impl State {
             return None;
         }
         let id = self.next_suspect(&claim.registration.names)?.clone();
-        self.emptying = self.emptying.filter(|asked| *asked != claim.worker);
-        self.start(&id, claim, 0, now)
+        let suspect = self.start(&id, claim, 0, now);
+        if let Some(asked) = self.emptying
+            && !self.can_be_asked(asked)
+        {
+            self.emptying = None;
+            self.effects.told.push(asked); // it may claim again
+        }
+        suspect
     }
 
     fn next_suspect(&self, names: &[Name]) -> Option<&TaskId> {

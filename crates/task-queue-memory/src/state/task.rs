@@ -1,6 +1,10 @@
+use std::{
+    mem::{Discriminant, discriminant},
+    time::Duration,
+};
+
 use bytes::Bytes;
-use std::time::Duration;
-use task_core::{Name, ResultMessage, TaskId, TaskMessage, TaskStatus, Timestamp, Token};
+use task_core::{Name, Outcome, ResultMessage, TaskId, TaskMessage, TaskStatus, Timestamp, Token};
 
 use super::{
     State,
@@ -39,6 +43,19 @@ impl Terms {
     }
 }
 
+/// A settlement that was carried out, as far as it takes to know it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    token: Token,
+    kind: Discriminant<Outcome>,
+}
+
+impl Ended {
+    pub(super) fn new(token: Token, outcome: &Outcome) -> Self {
+        Self { token, kind: discriminant(outcome) }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) terms: Terms,
@@ -50,8 +67,8 @@ pub(super) struct Live {
     pub(super) expiry: Option<TimeKey>,
     /// Since when it could start, while it is ready.
     pub(super) since: Timestamp,
-    /// The last attempt that its worker settled.
-    pub(super) settled: Option<Token>,
+    /// The attempt that its worker settled, until the next event.
+    pub(super) settled: Option<Ended>,
 }
 
 impl Live {
@@ -74,7 +91,7 @@ pub(super) struct Final {
     pub(super) fingerprint: u64,
     /// Kept of a task that may be replayed, up to the cap.
     pub(super) terms: Option<Terms>,
-    pub(super) settled: Option<Token>,
+    pub(super) settled: Option<Ended>,
     /// Its place in the order in which tasks ended.
     pub(super) order: u64,
     pub(super) finished: Timestamp,
@@ -86,7 +103,7 @@ pub(super) struct Final {
 pub(super) struct Gone {
     pub(super) status: TaskStatus,
     pub(super) fingerprint: u64,
-    pub(super) settled: Option<Token>,
+    pub(super) settled: Option<Ended>,
     /// When its id is forgotten.
     pub(super) ends: TimeKey,
 }
@@ -108,7 +125,7 @@ impl Task {
         }
     }
 
-    pub(super) fn settled(&self) -> Option<Token> {
+    pub(super) fn settled(&self) -> Option<Ended> {
         match self {
             Self::Live(live) => live.settled,
             Self::Final(done) => done.settled,

@@ -155,3 +155,29 @@ fn a_list_shows_each_task_once_whatever_its_state_and_the_size_of_the_page() {
 fn a_remembered_id_takes_little_room() {
     assert!(size_of::<(TaskId, Task)>() <= 48);
 }
+
+#[test]
+fn the_oldest_wait_is_found_at_whatever_priority_it_lies() {
+    let mut bench = Bench::new();
+    for (text, priority) in [("first", 0), ("second", 50), ("third", 100)] {
+        bench.enqueue(text, TaskOptions::default().priority(priority));
+        bench.advance(secs(2));
+    }
+    assert_eq!(bench.apply(Stats).oldest_pending_secs, Some(6.0));
+    assert_eq!(bench.take(&mut Crew::new(&["a"]), 2), ["third", "second"]);
+    assert_eq!(bench.apply(Stats).oldest_pending_secs, Some(6.0));
+}
+
+#[test]
+fn delayed_tasks_that_come_due_at_once_are_promoted_in_bounded_steps() {
+    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    for n in 0..2_000 {
+        bench.enqueue(&n.to_string(), TaskOptions::default().delay(secs(1)));
+    }
+    bench.now = bench.now + secs(1);
+    bench.apply(Stats);
+    assert_eq!(bench.state.places.ready.len(), super::super::STEP, "each request promotes some");
+    assert_eq!(bench.state.next_event(), Some(bench.now), "and the next is due at once");
+    let taken = (0..2_000).filter(|_| bench.take(&mut worker, 1).len() == 1).count();
+    assert_eq!(taken, 2_000);
+}

@@ -16,17 +16,17 @@ fn a_worker_that_lost_a_task_can_change_nothing_of_it() {
 }
 
 #[test]
-fn a_settlement_that_is_sent_again_is_answered_so_also_after_the_task_went_on() {
+fn a_settlement_that_is_sent_again_is_known_until_the_task_goes_on() {
     let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
     bench.queued("t");
     let first = bench.start(&mut worker, "t");
     let failed = || Outcome::Failed { error: error() };
     assert_eq!(bench.end("t", first, failed()), SettleAnswer::Done);
     assert_eq!(bench.end("t", first, failed()), SettleAnswer::AlreadyDone);
+    assert_eq!(bench.end("t", first, value()), SettleAnswer::Stale, "another end is not this one");
     bench.apply(Replay(&id("t")));
-    assert_eq!(bench.end("t", first, failed()), SettleAnswer::AlreadyDone);
     let second = bench.start(&mut worker, "t");
-    assert_eq!(bench.end("t", first, failed()), SettleAnswer::AlreadyDone);
+    assert_eq!(bench.end("t", first, failed()), SettleAnswer::Stale);
     assert_eq!(bench.end("t", second, value()), SettleAnswer::Done);
     assert_eq!(bench.record("t").attempts, 2);
 }
