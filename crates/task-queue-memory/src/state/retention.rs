@@ -50,6 +50,11 @@ impl Finals {
         self.of(status).map_or(0, BTreeMap::len) as u64
     }
 
+    #[cfg(test)]
+    pub(super) fn ends_len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Takes a result out of every order.
     pub(super) fn remove(&mut self, done: &Final) {
         if let Some(list) = self.of_mut(done.status) {

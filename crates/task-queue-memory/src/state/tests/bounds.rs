@@ -5,7 +5,7 @@ use task_core::{ControlAnswer, Filter};
 use super::*;
 use crate::state::{Delete, List, Purge, Replay, SetLimit, Stats, task::Task};
 
-fn run(bench: &mut Bench, worker: &mut Crew, text: &str, outcome: Outcome) {
+fn run(bench: &mut Bench, worker: &mut Sim, text: &str, outcome: Outcome) {
     bench.queued(text);
     let token = bench.start(worker, text);
     assert_eq!(bench.end(text, token, outcome), SettleAnswer::Done);
@@ -13,7 +13,7 @@ fn run(bench: &mut Bench, worker: &mut Crew, text: &str, outcome: Outcome) {
 
 #[test]
 fn the_queue_returns_to_its_baseline() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     run(&mut bench, &mut worker, "done", value());
     run(&mut bench, &mut worker, "failed", Outcome::Failed { error: error() });
     bench.enqueue("stale", TaskOptions::default().unique("k").expires(secs(1)));
@@ -32,7 +32,7 @@ fn the_queue_returns_to_its_baseline() {
 
 #[test]
 fn an_id_is_remembered_for_ten_minutes_also_when_its_result_is_not_kept() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.enqueue("t", TaskOptions::default().retention(secs(1)));
     let token = bench.start(&mut worker, "t");
     bench.end("t", token, value());
@@ -48,7 +48,7 @@ fn an_id_is_remembered_for_ten_minutes_also_when_its_result_is_not_kept() {
 #[test]
 fn over_the_cap_the_oldest_completed_result_goes_first_and_is_counted() {
     let mut bench = Bench::with(Limits { waiting: None, completed: 2, replayable: 1 });
-    let mut worker = Crew::new(&["a"]);
+    let mut worker = Sim::new(&["a"]);
     for text in ["1", "2", "3"] {
         run(&mut bench, &mut worker, text, value());
     }
@@ -60,7 +60,7 @@ fn over_the_cap_the_oldest_completed_result_goes_first_and_is_counted() {
 #[test]
 fn a_dead_letter_over_the_cap_keeps_its_status_and_loses_its_params() {
     let mut bench = Bench::with(Limits { waiting: None, completed: 9, replayable: 1 });
-    let mut worker = Crew::new(&["a"]);
+    let mut worker = Sim::new(&["a"]);
     for text in ["old", "new"] {
         run(&mut bench, &mut worker, text, Outcome::Failed { error: error() });
     }
@@ -71,7 +71,7 @@ fn a_dead_letter_over_the_cap_keeps_its_status_and_loses_its_params() {
 
 #[test]
 fn a_full_queue_refuses_new_tasks_and_goes_on_with_the_old_ones() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.apply(SetLimit(Some(1)));
     bench.queued("t");
     assert_eq!(bench.enqueue("u", TaskOptions::default()), Enqueued::Full);
@@ -83,7 +83,7 @@ fn a_full_queue_refuses_new_tasks_and_goes_on_with_the_old_ones() {
 fn a_unique_key_is_free_in_the_step_that_ends_its_task_in_any_way() {
     // locks outlived deleted tasks elsewhere, and a state left out blocked all retries
     let unique = || TaskOptions::default().unique("k");
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     let owner = |bench: &mut Bench, text: &str| {
         assert_eq!(bench.enqueue(text, unique()), Enqueued::Queued, "{text}");
         assert_eq!(bench.enqueue("x", unique()), Enqueued::DuplicateOf(id(text)));
@@ -104,7 +104,7 @@ fn a_unique_key_is_free_in_the_step_that_ends_its_task_in_any_way() {
 
 #[test]
 fn a_task_is_deleted_only_when_it_is_final_and_its_id_is_free_then() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
     assert_eq!(bench.apply(Delete(&id("t"))), ControlAnswer::WrongStatus(TaskStatus::Pending));
     let token = bench.start(&mut worker, "t");
@@ -116,7 +116,7 @@ fn a_task_is_deleted_only_when_it_is_final_and_its_id_is_free_then() {
 
 #[test]
 fn a_list_shows_each_task_once_whatever_its_state_and_the_size_of_the_page() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     for n in 0..5 {
         run(&mut bench, &mut worker, &format!("done{n}"), value());
     }
@@ -126,7 +126,7 @@ fn a_list_shows_each_task_once_whatever_its_state_and_the_size_of_the_page() {
     }
     let token = bench.start(&mut worker, "unknown1");
     bench.end("unknown1", token, Outcome::NameUnknown);
-    let mut blind = Crew::new(&[]);
+    let mut blind = Sim::new(&[]);
     let token = bench.start(&mut blind, "unknown2");
     bench.end("unknown2", token, Outcome::NameUnknown);
     bench.start(&mut blind, "running");
@@ -164,13 +164,13 @@ fn the_oldest_wait_is_found_at_whatever_priority_it_lies() {
         bench.advance(secs(2));
     }
     assert_eq!(bench.apply(Stats).oldest_pending_secs, Some(6.0));
-    assert_eq!(bench.take(&mut Crew::new(&["a"]), 2), ["third", "second"]);
+    assert_eq!(bench.take(&mut Sim::new(&["a"]), 2), ["third", "second"]);
     assert_eq!(bench.apply(Stats).oldest_pending_secs, Some(6.0));
 }
 
 #[test]
 fn delayed_tasks_that_come_due_at_once_are_promoted_in_bounded_steps() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     for n in 0..2_000 {
         bench.enqueue(&n.to_string(), TaskOptions::default().delay(secs(1)));
     }

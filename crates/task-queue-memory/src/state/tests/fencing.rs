@@ -5,7 +5,7 @@ use crate::state::Replay;
 
 #[test]
 fn a_worker_that_lost_a_task_can_change_nothing_of_it() {
-    let (mut bench, mut first, mut second) = (Bench::new(), Crew::new(&["a"]), Crew::new(&["a"]));
+    let (mut bench, mut first, mut second) = (Bench::new(), Sim::new(&["a"]), Sim::new(&["a"]));
     bench.queued("t");
     let old = bench.start(&mut first, "t");
     bench.die(&first);
@@ -17,7 +17,7 @@ fn a_worker_that_lost_a_task_can_change_nothing_of_it() {
 
 #[test]
 fn a_settlement_that_is_sent_again_is_known_until_the_task_goes_on() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
     let first = bench.start(&mut worker, "t");
     let failed = || Outcome::Failed { error: error() };
@@ -33,7 +33,7 @@ fn a_settlement_that_is_sent_again_is_known_until_the_task_goes_on() {
 
 #[test]
 fn a_claim_that_is_sent_again_brings_the_same_tasks() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     (1..=4).for_each(|n| bench.queued(&n.to_string()));
     let first = worker.next_claim(2, true);
     assert_eq!(ids(&bench.apply(&first).unwrap()), ["1", "2"]);
@@ -45,7 +45,7 @@ fn a_claim_that_is_sent_again_brings_the_same_tasks() {
 
 #[test]
 fn an_answered_or_a_very_old_claim_brings_nothing() {
-    let (mut bench, worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, worker) = (Bench::new(), Sim::new(&["a"]));
     (1..=20).for_each(|n| bench.queued(&n.to_string()));
     let claim = |number, acked| {
         let mut claim = worker.claim(number, 1, true);
@@ -63,7 +63,7 @@ fn an_answered_or_a_very_old_claim_brings_nothing() {
 
 #[test]
 fn a_claim_that_brought_nothing_may_bring_something_when_it_comes_again() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     let claim = worker.next_claim(1, true);
     assert!(bench.apply(&claim).unwrap().tasks.is_empty());
     bench.queued("t");
@@ -72,12 +72,12 @@ fn a_claim_that_brought_nothing_may_bring_something_when_it_comes_again() {
 
 #[test]
 fn progress_under_an_old_token_changes_nothing() {
-    let (mut bench, mut first, mut second) = (Bench::new(), Crew::new(&["a"]), Crew::new(&["a"]));
+    let (mut bench, mut first, mut second) = (Bench::new(), Sim::new(&["a"]), Sim::new(&["a"]));
     bench.queued("t");
     let old = bench.start(&mut first, "t");
     bench.end("t", old, Outcome::Released);
     let new = bench.start(&mut second, "t");
-    let mut say = |worker: &Crew, token, note: &str| {
+    let mut say = |worker: &Sim, token, note: &str| {
         let progress = task_core::Progress::new(0.5, note, Timestamp::default());
         let progress = vec![task_core::ProgressUpdate::new(id("t"), token, progress)];
         let registration = worker.registration.clone();

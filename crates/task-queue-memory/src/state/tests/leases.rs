@@ -5,7 +5,7 @@ use crate::state::Cancel;
 
 #[test]
 fn what_a_worker_held_goes_to_others_when_its_lease_ends() {
-    let (mut bench, mut dead, mut other) = (Bench::new(), Crew::new(&["a"]), Crew::new(&["a"]));
+    let (mut bench, mut dead, mut other) = (Bench::new(), Sim::new(&["a"]), Sim::new(&["a"]));
     bench.queued("t");
     bench.start(&mut dead, "t");
     bench.advance(secs(11));
@@ -14,13 +14,13 @@ fn what_a_worker_held_goes_to_others_when_its_lease_ends() {
     assert_eq!(bench.take(&mut other, 1), ["t"]);
     assert_eq!(bench.record("t").crashes, 1);
     closed(bench.apply(&dead.next_claim(1, true)));
-    let mut next = Crew { incarnation: dead.incarnation.next(), ..dead };
+    let mut next = Sim { incarnation: dead.incarnation.next(), ..dead };
     assert!(bench.take(&mut next, 1).is_empty(), "it goes on under its next generation");
 }
 
 #[test]
 fn a_sign_of_life_that_comes_before_anybody_reaped_renews_however_late() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
     let token = bench.start(&mut worker, "t");
     bench.advance(secs(60));
@@ -32,7 +32,7 @@ fn a_sign_of_life_that_comes_before_anybody_reaped_renews_however_late() {
 #[test]
 fn an_outage_is_not_a_crash() {
     // every live task was reaped and run twice after a restart elsewhere
-    let (mut bench, mut alive, mut other) = (Bench::new(), Crew::new(&["a"]), Crew::new(&["a"]));
+    let (mut bench, mut alive, mut other) = (Bench::new(), Sim::new(&["a"]), Sim::new(&["a"]));
     bench.queued("t");
     bench.start(&mut alive, "t");
     bench.now = bench.now + secs(600);
@@ -47,13 +47,13 @@ fn an_outage_is_not_a_crash() {
 
 #[test]
 fn a_release_closes_all_generations_for_an_hour() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
     bench.start(&mut worker, "t");
     assert_eq!(bench.die(&worker), 1);
     assert_eq!(bench.die(&worker), 0, "a second one has nothing to do");
     closed(bench.apply(&worker.next_claim(1, true)));
-    let next = Crew { incarnation: worker.incarnation.next(), ..worker.clone() };
+    let next = Sim { incarnation: worker.incarnation.next(), ..worker.clone() };
     assert!(bench.beat(&next).closed);
     bench.advance(secs(3601));
     assert!(!bench.beat(&next).closed);
@@ -62,7 +62,7 @@ fn a_release_closes_all_generations_for_an_hour() {
 
 #[test]
 fn many_tasks_of_a_dead_worker_are_given_back_in_steps_and_none_can_be_settled_meanwhile() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     for n in 0..3000 {
         bench.queued(&n.to_string());
     }
@@ -75,13 +75,13 @@ fn many_tasks_of_a_dead_worker_are_given_back_in_steps_and_none_can_be_settled_m
     while !bench.state.places.running.is_empty() {
         bench.apply(super::super::Stats);
     }
-    let order = bench.take(&mut Crew::new(&["a"]), 1000);
+    let order = bench.take(&mut Sim::new(&["a"]), 1000);
     assert_eq!((order[0].as_str(), order[999].as_str()), ("0", "999"));
 }
 
 #[test]
 fn a_cancel_is_told_at_each_beat_and_is_news_once() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
     let token = bench.start(&mut worker, "t");
     bench.apply(Cancel(&id("t")));

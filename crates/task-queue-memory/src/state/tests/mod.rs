@@ -2,6 +2,7 @@
 
 mod bounds;
 mod fencing;
+mod invariants;
 mod leases;
 mod order;
 mod table;
@@ -35,15 +36,15 @@ fn value() -> Outcome {
     Outcome::Completed { result: vec![0xc3].into() }
 }
 
-/// A worker that knows the name `a`.
+/// A worker, simulated: it counts its claims, and runs nothing.
 #[derive(Clone)]
-struct Crew {
+struct Sim {
     incarnation: Incarnation,
     registration: Arc<Registration>,
     claims: u64,
 }
 
-impl Crew {
+impl Sim {
     fn new(names: &[&str]) -> Self {
         let names = names.iter().map(|name| name.parse().unwrap());
         Self {
@@ -104,11 +105,11 @@ impl Bench {
     }
 
     /// The ids that a claim brings.
-    fn take(&mut self, worker: &mut Crew, tasks: usize) -> Vec<String> {
+    fn take(&mut self, worker: &mut Sim, tasks: usize) -> Vec<String> {
         ids(&self.apply(&worker.next_claim(tasks, true)).unwrap())
     }
 
-    fn start(&mut self, worker: &mut Crew, text: &str) -> Token {
+    fn start(&mut self, worker: &mut Sim, text: &str) -> Token {
         assert_eq!(self.take(worker, 1), [text]);
         Token::new(worker.incarnation, worker.claims)
     }
@@ -118,7 +119,7 @@ impl Bench {
         self.apply(Settle { ends, then: None }).answers[0]
     }
 
-    fn beat(&mut self, worker: &Crew) -> BeatReply {
+    fn beat(&mut self, worker: &Sim) -> BeatReply {
         let (incarnation, registration) = (worker.incarnation, worker.registration.clone());
         self.apply(Beat { worker: incarnation, registration, busy: 0, progress: Vec::new() })
     }
@@ -136,7 +137,7 @@ impl Bench {
     }
 
     /// Lets a worker die under what it holds.
-    fn die(&mut self, worker: &Crew) -> u64 {
+    fn die(&mut self, worker: &Sim) -> u64 {
         self.apply(super::Release(worker.incarnation))
     }
 }

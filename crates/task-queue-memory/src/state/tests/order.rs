@@ -9,21 +9,21 @@ fn the_highest_priority_goes_first_and_first_in_first_out_within_one() {
     for (text, priority) in [("a1", 50), ("low", 10), ("high", 90), ("a2", 50)] {
         bench.enqueue(text, TaskOptions::default().priority(priority));
     }
-    assert_eq!(bench.take(&mut Crew::new(&["a"]), 9), ["high", "a1", "a2", "low"]);
+    assert_eq!(bench.take(&mut Sim::new(&["a"]), 9), ["high", "a1", "a2", "low"]);
 }
 
 #[test]
 fn what_is_given_back_lies_at_the_front_in_its_old_order() {
-    let (mut bench, mut first) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut first) = (Bench::new(), Sim::new(&["a"]));
     (1..=5).for_each(|n| bench.queued(&n.to_string()));
     assert_eq!(bench.take(&mut first, 3), ["1", "2", "3"]);
     bench.die(&first);
-    assert_eq!(bench.take(&mut Crew::new(&["a"]), 9), ["1", "2", "3", "4", "5"]);
+    assert_eq!(bench.take(&mut Sim::new(&["a"]), 9), ["1", "2", "3", "4", "5"]);
 }
 
 #[test]
 fn a_delayed_task_starts_at_its_time_and_not_before() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.enqueue("t", TaskOptions::default().delay(secs(4)));
     let granted = bench.apply(&worker.next_claim(1, true)).unwrap();
     assert_eq!((granted.tasks.len(), granted.next_wake), (0, Some(secs(4))));
@@ -35,7 +35,7 @@ fn a_delayed_task_starts_at_its_time_and_not_before() {
 
 #[test]
 fn a_claim_brings_as_many_bytes_as_it_asks_for_and_at_least_one_task() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     (1..=3).for_each(|n| bench.queued(&n.to_string()));
     let mut claim = worker.next_claim(9, true);
     claim.max_bytes = 1;
@@ -45,7 +45,7 @@ fn a_claim_brings_as_many_bytes_as_it_asks_for_and_at_least_one_task() {
 
 #[test]
 fn a_paused_queue_gives_nothing_out_and_expires_and_promotes_meanwhile() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.apply(SetPaused(true));
     bench.enqueue("stale", TaskOptions::default().expires(secs(1)));
     bench.enqueue("later", TaskOptions::default().delay(secs(1)));
@@ -61,7 +61,7 @@ fn a_paused_queue_gives_nothing_out_and_expires_and_promotes_meanwhile() {
 
 #[test]
 fn what_expired_is_not_given_out_also_where_the_sweep_is_behind() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     for n in 0..300 {
         bench.enqueue(&n.to_string(), TaskOptions::default().expires(secs(1)));
     }
@@ -72,18 +72,18 @@ fn what_expired_is_not_given_out_also_where_the_sweep_is_behind() {
 
 #[test]
 fn a_task_that_started_once_does_not_expire_any_more() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.enqueue("t", TaskOptions::default().expires(secs(5)));
     let token = bench.start(&mut worker, "t");
     bench.end("t", token, Outcome::Retry { error: error(), delay: secs(20) });
     bench.advance(secs(20));
-    assert_eq!(bench.take(&mut Crew::new(&["a"]), 1), ["t"]);
+    assert_eq!(bench.take(&mut Sim::new(&["a"]), 1), ["t"]);
 }
 
 #[test]
 fn a_task_of_an_unknown_name_waits_for_a_worker_that_knows_it() {
     // a rolling deploy: the old workers must neither lose the new task nor fetch it again and again
-    let (mut bench, mut old, mut new) = (Bench::new(), Crew::new(&["b"]), Crew::new(&["a", "b"]));
+    let (mut bench, mut old, mut new) = (Bench::new(), Sim::new(&["b"]), Sim::new(&["a", "b"]));
     bench.queued("t");
     let token = bench.start(&mut old, "t");
     bench.end("t", token, Outcome::NameUnknown);
@@ -95,19 +95,19 @@ fn a_task_of_an_unknown_name_waits_for_a_worker_that_knows_it() {
 #[test]
 fn a_suspect_runs_alone_and_one_worker_at_a_time_is_asked_to_run_empty() {
     // one poison job failed 63 neighbours elsewhere
-    let (mut bench, mut busy, mut other) = (Bench::new(), Crew::new(&["a"]), Crew::new(&["a"]));
+    let (mut bench, mut busy, mut other) = (Bench::new(), Sim::new(&["a"]), Sim::new(&["a"]));
     bench.queued("poison");
     for _ in 0..2 {
-        let mut victim = Crew::new(&["a"]);
+        let mut victim = Sim::new(&["a"]);
         bench.start(&mut victim, "poison");
         bench.die(&victim);
     }
     (1..=4).for_each(|n| bench.queued(&n.to_string()));
-    let claim = |bench: &mut Bench, worker: &mut Crew, idle| {
+    let claim = |bench: &mut Bench, worker: &mut Sim, idle| {
         let granted = bench.apply(&worker.next_claim(1, idle)).unwrap();
         (ids(&granted), granted.run_empty)
     };
-    let mut working = Crew::new(&["a"]);
+    let mut working = Sim::new(&["a"]);
     assert_eq!(claim(&mut bench, &mut busy, false), (vec![], true), "the first is asked, and gets nothing");
     assert_eq!(claim(&mut bench, &mut working, false), (vec!["1".into()], false), "the queue keeps moving");
     assert!(bench.beat(&busy).run_empty && !bench.beat(&working).run_empty);

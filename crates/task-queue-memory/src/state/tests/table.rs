@@ -6,7 +6,7 @@ use super::*;
 use crate::state::{Cancel, Purge, Replay};
 
 /// Brings a task `t` into this status.
-fn bring(bench: &mut Bench, worker: &mut Crew, status: TaskStatus, options: TaskOptions) -> Option<Token> {
+fn bring(bench: &mut Bench, worker: &mut Sim, status: TaskStatus, options: TaskOptions) -> Option<Token> {
     bench.enqueue("t", options);
     if status == TaskStatus::Pending {
         return None;
@@ -23,7 +23,7 @@ fn bring(bench: &mut Bench, worker: &mut Crew, status: TaskStatus, options: Task
 }
 
 /// Makes an event happen to the task `t`.
-fn happen(bench: &mut Bench, worker: &mut Crew, from: TaskStatus, event: Event, token: Option<Token>) {
+fn happen(bench: &mut Bench, worker: &mut Sim, from: TaskStatus, event: Event, token: Option<Token>) {
     let end = |bench: &mut Bench, outcome| {
         assert_eq!(bench.end("t", token.unwrap(), outcome), SettleAnswer::Done);
     };
@@ -55,7 +55,7 @@ fn happen(bench: &mut Bench, worker: &mut Crew, from: TaskStatus, event: Event, 
         Event::CrashedTooOften => {
             for _ in 0..3 {
                 assert_eq!(bench.die(worker), 1);
-                *worker = Crew::new(&["a"]);
+                *worker = Sim::new(&["a"]);
                 bench.start(worker, "t");
             }
             assert_eq!(bench.die(worker), 1);
@@ -67,7 +67,7 @@ fn happen(bench: &mut Bench, worker: &mut Crew, from: TaskStatus, event: Event, 
 #[test]
 fn each_event_moves_a_task_as_the_table_says() {
     for row in TRANSITIONS {
-        let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+        let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
         let options = match row.event {
             Event::Expired => TaskOptions::default().expires(secs(10)),
             _ => TaskOptions::default(),
@@ -82,7 +82,7 @@ fn each_event_moves_a_task_as_the_table_says() {
 #[test]
 fn each_end_counts_what_it_is_and_nothing_else() {
     let counts = |event| {
-        let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+        let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
         let token = bring(&mut bench, &mut worker, TaskStatus::Running, TaskOptions::default());
         happen(&mut bench, &mut worker, TaskStatus::Running, event, token);
         let record = bench.record("t");
@@ -98,7 +98,7 @@ fn each_end_counts_what_it_is_and_nothing_else() {
 
 #[test]
 fn a_replay_keeps_the_history_and_counts_anew() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bring(&mut bench, &mut worker, TaskStatus::Failed, TaskOptions::default().unique("k"));
     bench.apply(Replay(&id("t")));
     let record = bench.record("t");
@@ -110,7 +110,7 @@ fn a_replay_keeps_the_history_and_counts_anew() {
 
 #[test]
 fn a_task_that_was_asked_to_cancel_is_cancelled_when_its_worker_dies() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bring(&mut bench, &mut worker, TaskStatus::Running, TaskOptions::default());
     bench.apply(Cancel(&id("t")));
     bench.die(&worker);
@@ -119,7 +119,7 @@ fn a_task_that_was_asked_to_cancel_is_cancelled_when_its_worker_dies() {
 
 #[test]
 fn at_most_once_means_that_the_first_crash_fails_it() {
-    let (mut bench, mut worker) = (Bench::new(), Crew::new(&["a"]));
+    let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bring(&mut bench, &mut worker, TaskStatus::Running, TaskOptions::default().max_crashes(0));
     bench.die(&worker);
     let record = bench.record("t");
