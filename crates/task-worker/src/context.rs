@@ -1,0 +1,241 @@
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use serde::Serialize;
+use task_core::{
+    Delivery, Enqueue, Name, Payload, Progress, TaskId, TaskMessage, TaskParams, TaskQueue, Timestamp,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::follow_up::FollowUps;
+
+/// What a running task knows of itself: a cheap, cloneable handle.
+#[derive(Clone)]
+pub struct TaskContext(Arc<Inner>);
+
+struct Inner {
+    id: TaskId,
+    name: Name,
+    queue: Name,
+    attempt: u32,
+    headers: BTreeMap<String, String>,
+    deadline: Option<Instant>,
+    cancel: CancellationToken,
+    progress: Mutex<Option<Progress>>,
+    follow_ups: FollowUps,
+    enqueued: AtomicU32,
+    /// How many threads run blocking code of this attempt.
+    threads: watch::Sender<u32>,
+}
+
+tokio::task_local! {
+    static CURRENT: TaskContext;
+}
+
+impl TaskContext {
+    /// A context outside any queue, for tests: a fresh id, attempt 1, never cancelled unless by
+    /// [`cancel`](Self::cancel). What is enqueued through it is kept in [`follow_ups`](Self::follow_ups) alone.
+    pub fn detached() -> Self {
+        let (name, queue) = (Name::from_static("detached"), Name::DEFAULT_QUEUE);
+        let id = TaskId::new();
+        Self(Arc::new(Inner {
+            follow_ups: FollowUps::detached(id.clone(), queue.clone()),
+            id,
+            name: name.unwrap_or(Name::DEFAULT_QUEUE),
+            queue,
+            attempt: 1,
+            headers: BTreeMap::new(),
+            deadline: None,
+            cancel: CancellationToken::new(),
+            progress: Mutex::default(),
+            enqueued: AtomicU32::new(0),
+            threads: watch::Sender::new(0),
+        }))
+    }
+
+    /// The context of an attempt.
+    pub(crate) fn of(
+        delivery: &Delivery,
+        message: &TaskMessage,
+        queue: &TaskQueue,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let record = &delivery.record;
+        Self(Arc::new(Inner {
+            id: message.id.clone(),
+            name: message.name.clone(),
+            queue: message.queue.clone(),
+            attempt: record.attempts,
+            headers: message.headers.clone(),
+            deadline,
+            cancel: CancellationToken::new(),
+            progress: Mutex::default(),
+            follow_ups: FollowUps::of(message, record.generation, queue),
+            enqueued: AtomicU32::new(0),
+            threads: watch::Sender::new(0),
+        }))
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> &TaskId {
+        &self.0.id
+    }
+
+    /// The name that it was enqueued under: its own, or a former one.
+    pub fn name(&self) -> &Name {
+        &self.0.name
+    }
+
+    /// The named queue that it came from.
+    pub fn queue_name(&self) -> &Name {
+        &self.0.queue
+    }
+
+    /// Which attempt this is, from 1; crashed ones and those given back count too.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// When its timeout ends the attempt, if it has one.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// What the enqueuer sent along.
+    pub fn headers(&self) -> &BTreeMap<String, String> {
+        &self.0.headers
+    }
+
+    /// Whether the attempt should stop: a cancel was asked for, its timeout is over, the worker stops at once, or it has
+    /// lost the task to another. For loops of blocking code; they then return [`TaskError::cancelled`](task_core::TaskError::cancelled).
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancel.is_cancelled()
+    }
+
+    /// Waits until the attempt should stop. An async task that goes on is dropped after a grace of a few seconds.
+    ///
+    /// # Cancel safety
+    /// Safe: use it in a `select!`.
+    pub async fn cancelled(&self) {
+        self.0.cancel.cancelled().await;
+    }
+
+    /// Asks the attempt to stop, as the worker does when somebody cancels the task: for tests of code that heeds it.
+    pub fn cancel(&self) {
+        self.0.cancel.cancel();
+    }
+
+    /// Tells how far the task is, from 0 to 1, with a note of at most 200 bytes. Costs nothing: the last one goes out
+    /// with the worker's next heartbeat.
+    pub fn progress(&self, fraction: f32, note: impl Into<String>) {
+        let progress = Progress::new(fraction, note, Timestamp::now());
+        *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+    }
+
+    /// A follow-up: a task that is enqueued if this one succeeds, after its run and before it is COMPLETED.
+    ///
+    /// Awaiting it only notes it. Its id follows from this task's id and the number of the follow-up, so that a retry of
+    /// this task, or a resend, enqueues nothing twice; let a task enqueue its follow-ups in the same order each time.
+    /// The handle that it gives knows the task only once this one has ended.
+    ///
+    /// ```
+    /// # use task_worker::prelude::*;
+    /// #[task]
+    /// async fn order(id: u64, ctx: TaskContext) -> TaskResult {
+    ///     ctx.enqueue(Mail { order: id }).queue("mail").await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// #[task]
+    /// async fn mail(order: u64) {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ctx = TaskContext::detached();
+    /// order(7, ctx.clone()).await?;
+    /// assert_eq!(ctx.follow_ups()[0].name, "mail");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn enqueue<P: TaskParams>(&self, params: P) -> Enqueue<P::Output> {
+        self.follow(self.0.follow_ups.queue().enqueue(params))
+    }
+
+    /// The same by name, where there is no type for its params.
+    pub fn enqueue_named<T: Payload>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        params: &(impl Serialize + ?Sized),
+    ) -> Enqueue<T> {
+        self.follow(self.0.follow_ups.queue().enqueue_named(name, params))
+    }
+
+    fn follow<T>(&self, enqueue: Enqueue<T>) -> Enqueue<T> {
+        let number = self.0.enqueued.fetch_add(1, Ordering::Relaxed);
+        enqueue.id(self.0.follow_ups.id(number))
+    }
+
+    /// The follow-ups that were awaited so far, in their order.
+    pub fn follow_ups(&self) -> Vec<TaskMessage> {
+        self.0.follow_ups.messages()
+    }
+
+    /// The progress told since the last call.
+    pub(crate) fn take_progress(&self) -> Option<Progress> {
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps a progress that could not be sent, unless there is a newer one.
+    pub(crate) fn keep_progress(&self, progress: Progress) {
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(progress);
+    }
+
+    /// The context of the attempt that this code runs in, if a worker runs it.
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// Runs an attempt so that [`current`](Self::current) knows it.
+    pub(crate) async fn scope<T>(self, attempt: impl Future<Output = T>) -> T {
+        CURRENT.scope(self, attempt).await
+    }
+
+    /// Counts a thread with blocking code of this attempt until the guard is dropped.
+    pub(crate) fn enter_thread(&self) -> impl Send + use<> {
+        struct Thread(TaskContext);
+        impl Drop for Thread {
+            fn drop(&mut self) {
+                self.0.0.threads.send_modify(|threads| *threads -= 1);
+            }
+        }
+        self.0.threads.send_modify(|threads| *threads += 1);
+        Thread(self.clone())
+    }
+
+    /// Waits until no thread runs blocking code of this attempt.
+    pub(crate) async fn no_threads(&self) {
+        // the sender lives in this context, so the wait can't fail
+        let _ = self.0.threads.subscribe().wait_for(|threads| *threads == 0).await;
+    }
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { id, name, queue, attempt, .. } = &*self.0;
+        f.debug_struct("TaskContext")
+            .field("id", id)
+            .field("name", name)
+            .field("queue", queue)
+            .field("attempt", attempt)
+            .finish_non_exhaustive()
+    }
+}

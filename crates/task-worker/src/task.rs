@@ -1,0 +1,114 @@
+use std::future::Future;
+
+use task_core::{Payload, TaskError, TaskParams, TaskResult};
+
+use crate::TaskContext;
+
+/// What a task returns, by its params.
+pub(crate) type OutputOf<T> = <<T as Task>::Params as TaskParams>::Output;
+
+/// The code that runs a kind of task. Its state is its fields.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use task_worker::prelude::*;
+///
+/// #[derive(Serialize, Deserialize, TaskParams)]
+/// #[task(output = usize)]
+/// struct CountWords {
+///     text: String,
+/// }
+///
+/// struct Counter;
+///
+/// impl Task for Counter {
+///     type Params = CountWords;
+///     async fn run(&self, params: CountWords, _ctx: TaskContext) -> TaskResult<usize> {
+///         if params.text.is_empty() {
+///             return Err(TaskError::skip("nothing to count"));
+///         }
+///         Ok(params.text.split_whitespace().count())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // a test needs neither queue nor worker
+/// assert_eq!(Counter.run(CountWords { text: "a b c".into() }, TaskContext::detached()).await?, 3);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The hooks run within the attempt and its timeout, so they may run more than once, as the task itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task",
+    label = "the trait `Task` is not implemented for `{Self}`",
+    note = "`register` takes a type that implements `Task`, or what the `task()` of a `#[task]` function gives",
+    note = "for an async closure or function of `(params, ctx)` use `register_fn`; for a blocking one, `register_blocking`"
+)]
+pub trait Task: Send + Sync + 'static {
+    /// Its input.
+    type Params: TaskParams;
+
+    /// Does the work, once an attempt.
+    fn run(
+        &self,
+        params: Self::Params,
+        ctx: TaskContext,
+    ) -> impl Future<Output = TaskResult<OutputOf<Self>>> + Send;
+
+    /// Before each attempt; an error ends the attempt as one of [`run`](Self::run) would.
+    fn before_run(
+        &self,
+        _params: &Self::Params,
+        _ctx: &TaskContext,
+    ) -> impl Future<Output = TaskResult> + Send {
+        async { Ok(()) }
+    }
+
+    /// After an attempt that returned a value; an error is logged and changes nothing.
+    fn on_success(
+        &self,
+        _output: &OutputOf<Self>,
+        _ctx: &TaskContext,
+    ) -> impl Future<Output = TaskResult> + Send {
+        async { Ok(()) }
+    }
+
+    /// After an attempt that returned an error or panicked (not after its timeout, which ends everything of it); an
+    /// error is logged and changes nothing.
+    fn on_failure(&self, _error: &TaskError, _ctx: &TaskContext) -> impl Future<Output = TaskResult> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// What a `#[task]` function may return: nothing, `TaskResult<T>`, or any `Result` whose error `?` could pass on.
+#[diagnostic::on_unimplemented(
+    message = "a task can't return `{Self}`",
+    label = "return `TaskResult<T>`, `Result<T, E>` or nothing",
+    note = "a `#[task]` function returns `TaskResult<T>`, any `Result<T, E>` whose error `?` could pass on, or nothing"
+)]
+pub trait TaskReturn {
+    /// The value of a task that succeeds.
+    type Value: Payload;
+
+    /// The same as the worker sees it.
+    ///
+    /// # Errors
+    /// The function's own error.
+    fn into_result(self) -> TaskResult<Self::Value>;
+}
+
+impl TaskReturn for () {
+    type Value = ();
+    fn into_result(self) -> TaskResult {
+        Ok(())
+    }
+}
+
+impl<T: Payload, E: Into<TaskError>> TaskReturn for Result<T, E> {
+    type Value = T;
+    fn into_result(self) -> TaskResult<T> {
+        self.map_err(Into::into)
+    }
+}
