@@ -4,6 +4,7 @@
     reason = "the commands that use the supervisor and the settings follow with the worker library"
 )]
 
+mod batch;
 mod cli;
 mod closed_set;
 mod connect;
