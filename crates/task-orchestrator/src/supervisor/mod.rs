@@ -225,3 +225,6 @@ fn log_level(settings: &Settings) -> String {
         other => other.to_ascii_uppercase(),
     }
 }
+
+#[cfg(test)]
+mod tests;
