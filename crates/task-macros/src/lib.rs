@@ -17,7 +17,8 @@
 //! | `priority` | 0 to 100, the higher the sooner | 50 |
 //! | `max_retries` | how often a failed run is repeated | as the worker says |
 //! | `max_crashes` | how many crashes of its process a task survives; 0 is at most once | 3 |
-//! | `timeout` | how long one run may take: `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"` | no limit |
+//! | `backoff` | the wait before a retry: `"1s..10m"` doubles from 1s to 10m, `"5s"` is always the same | as the worker says |
+//! | `timeout` | how long one run may take: `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`, `"1h 30m"` | no limit |
 //! | `retention` | how long the result is kept, written like `timeout` | as the queue says |
 //! | `crate` | the path to `task_core` (of a function: to `task_worker`), where the dependencies in `Cargo.toml` don't lead there | found by `Cargo.toml` |
 //!

@@ -13,7 +13,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, Type};
 
 /// In the order in which messages and documentation list them.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "name",
     "alias",
     "output",
@@ -21,6 +21,7 @@ const KNOWN: [&str; 10] = [
     "priority",
     "max_retries",
     "max_crashes",
+    "backoff",
     "timeout",
     "retention",
     "crate",
@@ -35,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) priority: Option<u8>,
     pub(crate) max_retries: Option<u32>,
     pub(crate) max_crashes: Option<u8>,
+    /// The first wait and, where they grow, the longest.
+    pub(crate) backoff: Option<(Duration, Option<Duration>)>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retention: Option<Duration>,
     pub(crate) krate: Option<Path>,
@@ -93,6 +96,7 @@ impl Options {
             "priority" => self.priority = errors.keep(value::integer("priority", value, 100)),
             "max_retries" => self.max_retries = errors.keep(value::integer("max_retries", value, u32::MAX)),
             "max_crashes" => self.max_crashes = errors.keep(value::integer("max_crashes", value, u8::MAX)),
+            "backoff" => self.backoff = errors.keep(value::backoff(value)),
             "timeout" => self.timeout = errors.keep(value::timeout(value)),
             "retention" => self.retention = errors.keep(value::duration(value)),
             _ => self.krate = errors.keep(value::path(value)),
@@ -121,6 +125,7 @@ fn example(option: &str) -> &'static str {
         "output" => "Report",
         "priority" => "80",
         "max_retries" | "max_crashes" => "3",
+        "backoff" => "\"1s..10m\"",
         "timeout" => "\"30s\"",
         "retention" => "\"2h\"",
         "crate" => "\"my_crate::task_core\"",
@@ -151,7 +156,7 @@ mod tests {
     fn every_option_is_read() {
         let (options, messages) = read(quote! {
             name = "extract", alias = "parse", alias = "scan", output = HashMap<String, u64>, queue = "mail", priority = 80,
-            max_retries = 5, max_crashes = 0, timeout = "30s", retention = "2h", crate = "app::tasks",
+            max_retries = 5, max_crashes = 0, backoff = "5s", timeout = "30s", retention = "2h", crate = "app::tasks",
         });
         assert_eq!(messages, Vec::<String>::new());
         assert_eq!(options.name.unwrap().value(), "extract");
@@ -162,6 +167,7 @@ mod tests {
             (options.priority, options.max_retries, options.max_crashes),
             (Some(80), Some(5), Some(0))
         );
+        assert_eq!(options.backoff, Some((Duration::from_secs(5), None)));
         assert_eq!(options.timeout, Some(Duration::from_secs(30)));
         assert_eq!(options.retention, Some(Duration::from_secs(7200)));
         let krate = options.krate.unwrap();
@@ -173,7 +179,7 @@ mod tests {
         assert_eq!(
             mistake(quote!(retries = 3)),
             "unknown option `retries`; a task has: name, alias, output, queue, priority, max_retries, max_crashes, \
-             timeout, retention, crate; did you mean `max_retries`?"
+             backoff, timeout, retention, crate; did you mean `max_retries`?"
         );
         assert!(
             mistake(quote!(colour = "red")).ends_with("retention, crate"),

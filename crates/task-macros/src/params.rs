@@ -58,6 +58,17 @@ fn settings(core: &TokenStream, options: &Options) -> TokenStream {
     call("priority", options.priority.map(|priority| quote!(#priority)));
     call("max_retries", options.max_retries.map(|retries| quote!(#retries)));
     call("max_crashes", options.max_crashes.map(|crashes| quote!(#crashes)));
+    let backoff = options.backoff.map(|(first, longest)| match longest {
+        Some(longest) => {
+            let (first, longest) = (duration(first), duration(longest));
+            quote!(#core::RetryPolicy::exponential(#first, #longest))
+        }
+        None => {
+            let wait = duration(first);
+            quote!(#core::RetryPolicy::fixed(#wait))
+        }
+    });
+    call("backoff", backoff);
     call("timeout", options.timeout.map(duration));
     call("retention", options.retention.map(duration));
     calls

@@ -23,7 +23,7 @@ fn options_of_several_attributes_go_into_one_implementation() {
     let expanded = sound(derived(quote! {
         #[serde(rename_all = "camelCase")]
         #[task(name = "extract", alias = "scan", output = Report, queue = "slow")]
-        #[task(priority = 80, max_retries = 5, max_crashes = 0, timeout = "30s", retention = "1d")]
+        #[task(priority = 80, max_retries = 5, max_crashes = 0, backoff = "1s..2s", timeout = "30s", retention = "1d")]
         enum Extract { File(PathBuf), Text(String) }
     }));
     assert_holds(
@@ -46,6 +46,10 @@ fn options_of_several_attributes_go_into_one_implementation() {
     );
     let options = quote! {
         ::task_core::TaskOptions::default().queue("slow").priority(80u8).max_retries(5u32).max_crashes(0u8)
+            .backoff(::task_core::RetryPolicy::exponential(
+                ::task_core::__private::Duration::from_millis(1000u64),
+                ::task_core::__private::Duration::from_millis(2000u64)
+            ))
             .timeout(::task_core::__private::Duration::from_millis(30000u64))
             .retention(::task_core::__private::Duration::from_millis(86400000u64))
     };

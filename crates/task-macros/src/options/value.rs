@@ -65,18 +65,43 @@ pub(super) fn duration(value: &Expr) -> Result<Duration> {
     })
 }
 
+/// One or several numbers with their units: `30s`, `1h 30m`.
 fn parse_duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(unit_at);
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        "d" => 24 * 60 * 60 * 1000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
+    let mut rest = text.trim();
+    let mut total = None;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, after) =
+            after.split_at(after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len()));
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60 * 1000,
+            "h" => 60 * 60 * 1000,
+            "d" => 24 * 60 * 60 * 1000,
+            _ => return None,
+        };
+        total = Some(number.parse::<u64>().ok()?.checked_mul(millis)?.checked_add(total.unwrap_or(0))?);
+        rest = after.trim_start();
+    }
+    total.map(Duration::from_millis)
+}
+
+/// The waits before retries: `"1s..10m"` doubles from the first to the last, `"5s"` is the same each time.
+pub(super) fn backoff(value: &Expr) -> Result<(Duration, Option<Duration>)> {
+    let text = string(value).map(|literal| literal.value());
+    let parsed = text.as_deref().and_then(|text| match text.split_once("..") {
+        Some((first, last)) => {
+            let (first, last) = (parse_duration(first)?, parse_duration(last)?);
+            (first <= last).then_some((first, Some(last)))
+        }
+        None => Some((parse_duration(text)?, None)),
+    });
+    parsed.ok_or_else(|| {
+        let written = text.unwrap_or_else(|| shown(value));
+        let remedy = "write \"1s..10m\" for waits that double from 1s to 10m, or \"5s\" for equal ones";
+        Error::new_spanned(value, format!("`{}` is not a backoff; {remedy}", written.escape_debug()))
+    })
 }
 
 /// A path in a string, as serde and others write it.
@@ -118,13 +143,27 @@ mod tests {
             ("5m", Duration::from_secs(300)),
             ("2h", Duration::from_secs(7200)),
             ("1d", Duration::from_secs(86_400)),
+            ("1h 30m", Duration::from_secs(5400)),
+            ("1m30s", Duration::from_secs(90)),
+            ("0s", Duration::ZERO),
         ];
         for (text, expected) in durations {
             assert_eq!(parse_duration(text), Some(expected), "of {text}");
         }
-        for text in
-            ["", "s", "30", "30 s", "1.5s", "-1s", "1m30s", "30S", "99999999999999999999s", "300000000000d"]
-        {
+        for text in [
+            "",
+            "s",
+            "30",
+            "30 s",
+            "1.5s",
+            "-1s",
+            "30 sec",
+            "1m and 1s",
+            "30S",
+            "µs",
+            "99999999999999999999s",
+            "300000000000d",
+        ] {
             assert_eq!(parse_duration(text), None, "of {text:?}");
         }
     }
@@ -139,6 +178,19 @@ mod tests {
             message(timeout(&parse_quote!("0s"))),
             "a timeout is longer than zero; for no timeout leave the option out"
         );
+    }
+
+    #[test]
+    fn a_backoff_is_one_wait_or_two_of_which_the_last_is_longer() {
+        let seconds = Duration::from_secs;
+        assert_eq!(backoff(&parse_quote!("1s..10m")).unwrap(), (seconds(1), Some(seconds(600))));
+        assert_eq!(backoff(&parse_quote!("5s")).unwrap(), (seconds(5), None));
+        for wrong in ["10m..1s", "1s..", "..10m", "1s-10m", "1s...10m"] {
+            assert!(
+                message(backoff(&parse_quote!(#wrong)))
+                    .starts_with(&format!("`{wrong}` is not a backoff; write"))
+            );
+        }
     }
 
     #[test]
