@@ -29,6 +29,8 @@ macro_rules! erase {
 
         /// A wrapper round any [`Queue`] can thereby wrap a backend that was chosen at run time. The methods are the
         /// backend's own: nothing is sent again by itself, and nothing is gathered.
+        // A `TaskQueue` is no help to who forgot to implement the trait, and the macro's text less so.
+        #[diagnostic::do_not_recommend]
         impl Queue for TaskQueue {
             $(async fn $method(&self, $($arg: $ty),*) -> Result<$answer, QueueError> {
                 self.backend().$method($($arg),*).await

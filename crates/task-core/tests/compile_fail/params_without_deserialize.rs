@@ -1,0 +1,8 @@
+use task_core::TaskParams;
+
+#[derive(serde::Serialize, TaskParams)]
+struct Extract {
+    source: String,
+}
+
+fn main() {}
