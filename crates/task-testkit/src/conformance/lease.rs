@@ -1,0 +1,159 @@
+//! A worker that is dead gives its tasks back, and an outage is no death.
+
+use task_core::{Capability, FailureKind, QueueError, SettleAnswer, TaskStatus};
+
+use crate::{
+    Harness,
+    sim::{completed, failed},
+    stage::*,
+};
+
+pub async fn the_tasks_of_a_worker_whose_lease_ended_run_elsewhere<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    let (mut dead, mut heir) = (h.sim("dead"), h.sim("heir"));
+    let lost = dead.claim_one().await;
+    h.advance(LEASE_OVER).await;
+    let held = heir.claim_one().await;
+    assert_eq!((held.record.crashes, held.record.attempts, held.record.failures), (1, 2, 0));
+    assert!(dead.beat().await.closed);
+    assert!(matches!(dead.try_claim(1).await, Err(QueueError::Closed(_))));
+    assert_eq!(dead.settle(&lost, completed(1)).await, SettleAnswer::Stale);
+    assert_eq!(heir.complete(&held).await, SettleAnswer::Done);
+}
+
+pub async fn a_worker_that_beats_keeps_its_tasks_however_long_they_take<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    let (mut worker, mut other) = (h.sim("w"), h.sim("other"));
+    let held = worker.claim_one().await;
+    for _ in 0..6 {
+        h.advance(secs(5)).await;
+        assert!(!worker.beat().await.closed);
+        assert_eq!(other.claim(1).await.len(), 0);
+    }
+    assert_eq!(worker.complete(&held).await, SettleAnswer::Done);
+    assert_eq!(h.record("a").await.crashes, 0);
+}
+
+pub async fn a_worker_whose_lease_ended_goes_on_under_its_next_generation<H: Harness>(h: &H) {
+    let mut worker = h.sim("w");
+    worker.claim(1).await;
+    h.advance(LEASE_OVER).await;
+    h.housekeeping().await;
+    assert!(worker.beat().await.closed);
+    worker.next_generation();
+    h.put("a", options()).await;
+    let held = worker.claim_one().await;
+    assert_eq!(worker.complete(&held).await, SettleAnswer::Done);
+}
+
+/// After a restart of the server every live task was reaped and run twice.
+pub async fn after_an_outage_live_workers_keep_what_they_hold<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    let (mut worker, mut other) = (h.sim("w"), h.sim("other"));
+    let held = worker.claim_one().await;
+    h.outage(secs(600)).await;
+    assert_eq!(other.claim(1).await.len(), 0, "nothing is reaped at once");
+    assert!(!worker.beat().await.closed);
+    assert_eq!(worker.complete(&held).await, SettleAnswer::Done);
+    assert_eq!(h.record("a").await.crashes, 0);
+}
+
+pub async fn after_an_outage_a_worker_that_stays_away_is_dead<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    h.sim("dead").claim_one().await;
+    h.outage(secs(600)).await;
+    h.housekeeping().await;
+    h.advance(LEASE_OVER + LEASE_OVER).await;
+    assert_eq!(h.sim("heir").claim_one().await.record.crashes, 1);
+}
+
+pub async fn a_release_gives_back_at_once_and_closes_every_generation<H: Harness>(h: &H) {
+    h.send(["a", "b", "c"].map(|id| task(id, options())).to_vec()).await;
+    let (mut dead, mut heir) = (h.sim("dead"), h.sim("heir"));
+    dead.claim(2).await;
+    assert_eq!(dead.release().await, 2);
+    assert_eq!(dead.release().await, 0, "it may be sent again");
+    let mut given = ids(&heir.claim(9).await);
+    given[..2].sort();
+    assert_eq!(given, ["a", "b", "c"], "what is given back comes first");
+    assert!(dead.beat().await.closed);
+    dead.next_generation();
+    assert!(dead.beat().await.closed);
+    assert!(matches!(dead.try_claim(1).await, Err(QueueError::Closed(_))));
+}
+
+pub async fn a_release_of_a_worker_that_never_claimed_keeps_it_out<H: Harness>(h: &H) {
+    let mut worker = h.sim("w");
+    assert_eq!(worker.release().await, 0);
+    h.put("a", options()).await;
+    assert!(matches!(worker.try_claim(1).await, Err(QueueError::Closed(_))));
+    assert_eq!(h.status("a").await, TaskStatus::Pending);
+}
+
+pub async fn a_task_whose_worker_dies_too_often_has_failed<H: Harness>(h: &H) {
+    for (id, max_crashes) in [("once", 0), ("twice", 1)] {
+        h.put(id, options().max_crashes(max_crashes)).await;
+        for _ in 0..=max_crashes {
+            let mut worker = h.sim("w");
+            worker.claim_one().await;
+            worker.release().await;
+        }
+        let record = h.record(id).await;
+        assert_eq!((record.status, record.crashes), (TaskStatus::Failed, u32::from(max_crashes) + 1));
+        assert_eq!(record.error.map(|error| error.kind), Some(FailureKind::Crashed));
+        assert_eq!(record.failures, 0, "a crash is no failure");
+    }
+}
+
+/// One task that kills its process took 63 neighbours along.
+pub async fn a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing<H: Harness>(h: &H) {
+    if h.lacks(Capability::Suspects).await {
+        return;
+    }
+    h.put("poison", options()).await;
+    for _ in 0..2 {
+        let mut victim = h.sim("victim");
+        assert_eq!(ids(&victim.claim(9).await), ["poison"]);
+        victim.release().await;
+    }
+    h.send(["a", "b"].map(|id| task(id, options())).to_vec()).await;
+    let mut busy = h.sim("busy");
+    busy.idle = false;
+    assert_eq!(ids(&busy.claim(1).await), ["a"], "beside other tasks it is not given out");
+    let mut idle = h.sim("idle");
+    let alone = idle.claim(9).await;
+    assert_eq!(ids(&alone), ["poison"]);
+    assert!(alone[0].suspect);
+    idle.idle = false;
+    assert_eq!(idle.claim(9).await.len(), 0, "beside it nothing is given out");
+    assert_eq!(idle.complete(&alone[0]).await, SettleAnswer::Done);
+    assert_eq!(ids(&idle.claim(9).await), ["b"]);
+}
+
+pub async fn one_worker_at_a_time_is_asked_to_run_empty_for_a_suspect<H: Harness>(h: &H) {
+    if h.lacks(Capability::Suspects).await {
+        return;
+    }
+    h.put("poison", options()).await;
+    for _ in 0..2 {
+        let mut victim = h.sim("victim");
+        victim.claim_one().await;
+        victim.release().await;
+    }
+    let mut workers = [h.sim("w1"), h.sim("w2"), h.sim("w3")];
+    let mut asked = 0;
+    for worker in &mut workers {
+        worker.idle = false;
+        asked += usize::from(worker.try_claim(1).await.expect("an answer").run_empty);
+    }
+    assert_eq!(asked, 1);
+}
+
+pub async fn a_failed_task_stays_failed_when_its_worker_dies<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    let mut worker = h.sim("w");
+    let held = worker.claim_one().await;
+    worker.settle(&held, failed()).await;
+    assert_eq!(worker.release().await, 0);
+    assert_eq!(h.status("a").await, TaskStatus::Failed);
+}

@@ -1,0 +1,115 @@
+//! What the backend's clock brings: delays, retries, expiry, retention; and the order and keys of what waits.
+
+use task_core::{Capability, Enqueued, FailureKind, Lookup, TaskStatus};
+
+use crate::{
+    Harness,
+    sim::{failed, retry, skipped},
+    stage::*,
+};
+
+pub async fn the_highest_priority_goes_first<H: Harness>(h: &H) {
+    if h.lacks(Capability::Priorities).await {
+        return;
+    }
+    for (id, priority) in [("low", 10), ("mid", 50), ("top", 100), ("mid2", 50), ("none", 0)] {
+        h.put(id, options().priority(priority)).await;
+    }
+    assert_eq!(ids(&h.sim("w").claim(9).await), ["top", "mid", "mid2", "low", "none"]);
+}
+
+pub async fn a_delayed_task_starts_when_its_time_has_come<H: Harness>(h: &H) {
+    if h.lacks(Capability::Delays).await {
+        return;
+    }
+    h.put("late", options().delay(secs(120))).await;
+    h.put("early", options().delay(secs(60))).await;
+    assert!(h.record("late").await.due_at.is_some());
+    assert_eq!(h.sim("w").claim(9).await.len(), 0);
+    h.advance(secs(90)).await;
+    assert_eq!(ids(&h.sim("w").claim(9).await), ["early"]);
+    h.advance(secs(60)).await;
+    assert_eq!(h.sim("w").claim(9).await.iter().filter(|d| *d.id() == id("late")).count(), 1);
+}
+
+pub async fn a_failed_attempt_is_tried_again_after_its_backoff<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    let mut worker = h.sim("w").lease(secs(3600));
+    let held = worker.claim_one().await;
+    worker.settle(&held, retry(secs(60))).await;
+    let record = h.record("a").await;
+    assert_eq!((record.status, record.failures, record.errors.len()), (TaskStatus::Retry, 1, 1));
+    assert!(record.due_at.is_some());
+    assert_eq!(worker.claim(1).await.len(), 0);
+    h.advance(secs(90)).await;
+    let again = worker.claim_one().await;
+    assert_eq!((again.record.attempts, again.record.failures, again.record.errors.len()), (2, 1, 1));
+    worker.settle(&again, failed()).await;
+    let record = h.record("a").await;
+    assert_eq!((record.status, record.failures, record.errors.len()), (TaskStatus::Failed, 2, 2));
+}
+
+pub async fn a_task_that_did_not_start_in_time_is_cancelled_as_expired<H: Harness>(h: &H) {
+    if h.lacks(Capability::Expiry).await {
+        return;
+    }
+    h.put("a", options().expires(secs(60))).await;
+    h.advance(secs(90)).await;
+    assert_eq!(h.sim("w").claim(9).await.len(), 0);
+    let record = h.record("a").await;
+    assert_eq!(record.status, TaskStatus::Cancelled);
+    assert_eq!(record.error.map(|error| error.kind), Some(FailureKind::Expired));
+}
+
+pub async fn a_unique_key_is_held_until_its_task_is_final_in_any_way<H: Harness>(h: &H) {
+    if h.lacks(Capability::UniqueKeys).await {
+        return;
+    }
+    let mut worker = h.sim("w");
+    for (n, outcome) in [skipped(), failed(), crate::sim::completed(1)].into_iter().enumerate() {
+        let (first, second) = (format!("first{n}"), format!("second{n}"));
+        let unique = || options().unique("key");
+        h.put(&first, unique()).await;
+        let duplicate = [Enqueued::DuplicateOf(id(&first))];
+        assert_eq!(h.send(vec![task(&second, unique())]).await, duplicate);
+        let held = worker.claim_one().await;
+        assert_eq!(h.send(vec![task(&second, unique())]).await, duplicate);
+        worker.settle(&held, outcome).await;
+        h.put(&second, unique()).await;
+        let held = worker.claim_one().await;
+        worker.complete(&held).await;
+    }
+}
+
+pub async fn a_result_ends_with_its_retention_and_its_id_is_remembered_for_ten_minutes<H: Harness>(h: &H) {
+    if h.lacks(Capability::Retention).await {
+        return;
+    }
+    h.put("a", options().retention(secs(60))).await;
+    let mut worker = h.sim("w");
+    let held = worker.claim_one().await;
+    worker.complete(&held).await;
+    h.advance(secs(30)).await;
+    assert_eq!(h.status("a").await, TaskStatus::Completed);
+    h.advance(secs(60)).await;
+    h.housekeeping().await;
+    assert_eq!(h.lookup("a").await, Lookup::Expired);
+    assert!(matches!(h.send(vec![task("a", options())]).await[..], [Enqueued::Exists { .. }]));
+}
+
+pub async fn counts_agree_with_what_happened<H: Harness>(h: &H) {
+    if h.lacks(Capability::Stats).await {
+        return;
+    }
+    h.send((0..5).map(|n| task(&format!("t{n}"), options())).collect()).await;
+    let mut worker = h.sim("w");
+    let held = worker.claim(4).await;
+    worker.complete(&held[0]).await;
+    worker.settle(&held[1], failed()).await;
+    worker.settle(&held[2], retry(secs(60))).await;
+    let stats = h.stats().await;
+    assert_eq!((stats.pending, stats.running, stats.retry), (1, 1, 1));
+    assert_eq!((stats.completed, stats.failed, stats.totals.enqueued), (1, 1, 5));
+    assert_eq!((stats.totals.completed, stats.totals.failed, stats.totals.retried), (1, 1, 1));
+    assert!(stats.workers.iter().any(|info| info.incarnation == worker.worker && info.label == "w"));
+}

@@ -1,0 +1,110 @@
+use task_core::{
+    Explanation, Filter, Lookup, Page, QueueStats, Reason, ResultMessage, TaskId, TaskStatus, WorkerInfo,
+};
+
+use super::{Place, Space, Task};
+
+impl Space {
+    pub(crate) fn lookup(&mut self, id: &TaskId) -> Lookup {
+        self.tick();
+        let now = self.now;
+        match self.find(id).map(|place| &self.tasks[place]) {
+            Some(Task { place: Place::Final { until }, .. }) if *until <= now => Lookup::Expired,
+            Some(task) => task.record.clone().into(),
+            None if self.remembered.iter().any(|known| known.id == *id) => Lookup::Expired,
+            None => Lookup::NotFound,
+        }
+    }
+
+    pub(crate) fn stats(&mut self) -> QueueStats {
+        self.housekeeping();
+        let count =
+            |wanted: &dyn Fn(&Task) -> bool| self.tasks.iter().filter(|task| wanted(task)).count() as u64;
+        let in_status = |status| count(&|task| task.record.status == status);
+        let mut stats = QueueStats::new(self.name.clone());
+        stats.pending = in_status(TaskStatus::Pending);
+        stats.running = in_status(TaskStatus::Running);
+        stats.retry = in_status(TaskStatus::Retry);
+        stats.completed = in_status(TaskStatus::Completed);
+        stats.failed = in_status(TaskStatus::Failed);
+        stats.skipped = in_status(TaskStatus::Skipped);
+        stats.cancelled = in_status(TaskStatus::Cancelled);
+        let scheduled = |task: &Task| matches!(task.place, Place::Scheduled(_));
+        stats.delayed = count(&|task| scheduled(task) && task.record.status == TaskStatus::Pending);
+        stats.unknown_name = count(&|task| matches!(task.place, Place::Unknown(_)));
+        stats.suspects = count(&|task| task.place == Place::Suspect);
+        let ready = self.tasks.iter().filter(|task| task.place == Place::Ready);
+        let waited = ready.map(|task| self.now.since(task.record.enqueued_at).as_secs_f64());
+        stats.oldest_pending_secs = waited.reduce(f64::max);
+        stats.paused = self.paused;
+        stats.limit = self.limit;
+        stats.totals = self.totals;
+        stats.workers = self.workers.iter().map(worker_info).collect();
+        stats
+    }
+
+    pub(crate) fn list(&mut self, filter: &Filter) -> Page {
+        self.housekeeping();
+        let wanted = |task: &&Task| {
+            filter.status.is_none_or(|status| task.record.status == status)
+                && filter.name.as_ref().is_none_or(|name| task.record.task == *name)
+        };
+        let mut tasks: Vec<&Task> = self.tasks.iter().filter(wanted).collect();
+        tasks.sort_by_key(|task| (task.record.status, std::cmp::Reverse(task.message.priority), task.rank));
+        let from: usize = filter.cursor.as_ref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        let page: Vec<ResultMessage> =
+            tasks.iter().skip(from).take(filter.limit.max(1)).map(|task| task.record.clone()).collect();
+        let next = from + page.len();
+        Page::new(page, (next < tasks.len()).then(|| next.to_string()))
+    }
+
+    pub(crate) fn explain(&mut self, id: &TaskId) -> Option<Explanation> {
+        self.housekeeping();
+        let task = &self.tasks[self.find(id)?];
+        let record = task.record.clone();
+        let mut reasons = Vec::new();
+        let millis = |duration: std::time::Duration| duration.as_millis() as u64;
+        if record.status.is_final() {
+            return Some(Explanation::new(record, vec![Reason::Final]));
+        }
+        if let Place::Running(_) = task.place {
+            let worker = record.worker.clone().unwrap_or_default();
+            let since = record.started_at.unwrap_or(self.now);
+            reasons.push(Reason::Running { worker, millis: millis(self.now.since(since)) });
+            if record.cancel_requested {
+                reasons.push(Reason::CancelRequested);
+            }
+            return Some(Explanation::new(record, reasons));
+        }
+        if self.paused {
+            reasons.push(Reason::Paused);
+        }
+        let workers = self.workers.len() as u64;
+        let knowing =
+            self.workers.iter().filter(|w| w.registration.names.contains(&record.task)).count() as u64;
+        if workers == 0 {
+            reasons.push(Reason::NoWorkers);
+        } else if knowing < workers {
+            reasons.push(Reason::NameKnownBy { knowing, workers });
+        }
+        match task.place {
+            Place::Scheduled(due) => reasons.push(Reason::DueIn { millis: millis(due.since(self.now)) }),
+            Place::Suspect => reasons.push(Reason::Suspect { crashes: record.crashes }),
+            _ => {
+                let order = |task: &Task| (std::cmp::Reverse(task.message.priority), task.rank);
+                let before = |other: &&Task| other.place == Place::Ready && order(other) < order(task);
+                let tasks = self.tasks.iter().filter(before).count() as u64;
+                if tasks > 0 {
+                    reasons.push(Reason::Behind { tasks });
+                }
+            }
+        }
+        Some(Explanation::new(record, reasons))
+    }
+}
+
+fn worker_info(worker: &super::Worker) -> WorkerInfo {
+    let mut info = WorkerInfo::new(worker.incarnation, &worker.registration, worker.since);
+    (info.busy, info.seen) = (worker.busy, worker.seen);
+    info
+}

@@ -1,0 +1,202 @@
+//! What a queue does, as plainly as it can be said: vectors that are searched from one end to the other.
+//!
+//! It is what real backends are compared with, so it must be obviously right, and may be slow.
+
+mod claim;
+mod control;
+mod enqueue;
+mod housekeeping;
+mod look;
+mod queue;
+mod settle;
+mod workers;
+
+use std::{collections::BTreeMap, time::Duration};
+
+pub use queue::ModelQueue;
+
+use bytes::Bytes;
+use task_core::{
+    Failure, FailureKind, Incarnation, Name, Outcome, Registration, ResultMessage, TaskId, TaskMessage,
+    TaskStatus, Timestamp, Token, Totals, WorkerCommand,
+};
+
+/// A whole backend: a clock that moves only when it is told to, and named queues.
+pub(crate) struct Model {
+    pub(crate) now: Timestamp,
+    spaces: BTreeMap<Name, Space>,
+}
+
+/// One named queue.
+pub(crate) struct Space {
+    name: Name,
+    now: Timestamp,
+    /// Every task that has a record, in the order of their enqueues.
+    pub(crate) tasks: Vec<Task>,
+    /// Ids whose records are gone and that are still remembered.
+    pub(crate) remembered: Vec<Remembered>,
+    pub(crate) workers: Vec<Worker>,
+    /// Starts of workers that were released, with all their generations, and until when that is remembered.
+    released: Vec<(u128, Timestamp)>,
+    /// Generations whose leases ended.
+    ended: Vec<Incarnation>,
+    /// Who is asked to run empty.
+    runs_empty: Option<Incarnation>,
+    paused: bool,
+    limit: Option<u64>,
+    totals: Totals,
+    last_call: Option<Timestamp>,
+    grace_until: Timestamp,
+    ranks: Ranks,
+}
+
+/// Where the next task is put: behind all others, or before them.
+#[derive(Default)]
+struct Ranks {
+    first: i64,
+    last: i64,
+}
+
+pub(crate) struct Task {
+    pub(crate) message: TaskMessage,
+    stored: Bytes,
+    pub(crate) record: ResultMessage,
+    pub(crate) place: Place,
+    /// Among tasks in one place: the lower, the earlier; those given back in one step share one.
+    rank: i64,
+    /// How its last attempt was settled, until it moves on.
+    settled: Option<(Token, Outcome)>,
+}
+
+pub(crate) struct Remembered {
+    id: TaskId,
+    until: Timestamp,
+    status: TaskStatus,
+    fingerprint: u64,
+}
+
+/// Each task is in exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Ready,
+    Scheduled(Timestamp),
+    /// Waits for a process of its own.
+    Suspect,
+    /// Waits for a worker that knows its name; nobody has known it since.
+    Unknown(Timestamp),
+    Running(Token),
+    Final {
+        until: Timestamp,
+    },
+}
+
+pub(crate) struct Worker {
+    pub(crate) incarnation: Incarnation,
+    registration: std::sync::Arc<Registration>,
+    pub(crate) lease_end: Timestamp,
+    since: Timestamp,
+    seen: Timestamp,
+    busy: u32,
+    commands: Vec<WorkerCommand>,
+    /// The claims that are remembered, by their numbers.
+    claims: BTreeMap<u64, Vec<TaskId>>,
+}
+
+/// A tick that is older than this means that the backend was away.
+const OUTAGE: Duration = Duration::from_secs(6);
+const GRACE: Duration = Registration::LEASE;
+const CLOSED_FOR: Duration = Duration::from_secs(3600);
+const NAME_UNKNOWN_FOR: Duration = Duration::from_secs(600);
+
+impl Model {
+    pub(crate) fn new() -> Self {
+        Self { now: Timestamp::now(), spaces: BTreeMap::new() }
+    }
+
+    pub(crate) fn space(&mut self, name: &Name) -> &mut Space {
+        let now = self.now;
+        let space = self.spaces.entry(name.clone()).or_insert_with(|| Space::new(name.clone(), now));
+        space.now = now;
+        space
+    }
+
+    /// The clock moves on, and everything that the time brings happens when it is due.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let end = self.now + by;
+        while self.now < end {
+            self.now = end.min(self.now + Duration::from_secs(1));
+            for name in self.spaces.keys().cloned().collect::<Vec<_>>() {
+                self.space(&name).housekeeping();
+            }
+        }
+        self.spaces.values_mut().for_each(Space::next_step);
+    }
+}
+
+impl Space {
+    fn new(name: Name, now: Timestamp) -> Self {
+        Self {
+            name,
+            now,
+            tasks: Vec::new(),
+            remembered: Vec::new(),
+            workers: Vec::new(),
+            released: Vec::new(),
+            ended: Vec::new(),
+            runs_empty: None,
+            paused: false,
+            limit: None,
+            totals: Totals::default(),
+            last_call: None,
+            grace_until: Timestamp::default(),
+            ranks: Ranks::default(),
+        }
+    }
+
+    pub(crate) fn find(&self, id: &TaskId) -> Option<usize> {
+        self.tasks.iter().position(|task| task.record.id == *id)
+    }
+
+    /// Which live task holds this key. A lock is nothing but that.
+    fn owner(&self, lock: &str) -> Option<TaskId> {
+        let owns =
+            |task: &&Task| !task.record.status.is_final() && task.message.lock().as_deref() == Some(lock);
+        self.tasks.iter().find(owns).map(|task| task.record.id.clone())
+    }
+
+    fn next_step(&mut self) {
+        self.ranks.first -= 1;
+    }
+
+    /// A waiting task becomes ready, or what it is instead.
+    fn make_pending(&mut self, place: usize, at_the_front: bool) {
+        let task = &mut self.tasks[place];
+        task.record.status = TaskStatus::Pending;
+        task.record.due_at = None;
+        task.place = if task.record.crashes >= 2 { Place::Suspect } else { Place::Ready };
+        self.ranks.last += i64::from(!at_the_front);
+        task.rank = if at_the_front { self.ranks.first } else { self.ranks.last };
+    }
+
+    fn end(&mut self, place: usize, status: TaskStatus, kind: FailureKind, why: &str) {
+        let record = &mut self.tasks[place].record;
+        record.status = status;
+        record.error = Some(Failure::new(kind, why));
+        record.finished_at = Some(self.now);
+        record.due_at = None;
+        record.cancel_requested = false;
+        self.keep(place);
+        match (status, kind) {
+            (TaskStatus::Failed, _) => self.totals.failed += 1,
+            (_, FailureKind::Expired) => self.totals.expired += 1,
+            _ => self.totals.cancelled += 1,
+        }
+    }
+
+    /// A task has become final: from now on it is kept for its retention.
+    fn keep(&mut self, place: usize) {
+        let task = &mut self.tasks[place];
+        let until = self.now + ResultMessage::retention(task.record.status, task.message.retention);
+        task.place = Place::Final { until };
+    }
+}

@@ -1,0 +1,126 @@
+use std::sync::Arc;
+
+use task_core::{FailureKind, Heartbeat, HeartbeatReply, Incarnation, Registration, TaskStatus};
+
+use super::{CLOSED_FOR, Place, Space, Worker};
+
+impl Space {
+    pub(super) fn worker(&self, incarnation: Incarnation) -> Option<usize> {
+        self.workers.iter().position(|worker| worker.incarnation == incarnation)
+    }
+
+    /// A sign of life: the place of the worker, or none if it is closed.
+    pub(super) fn register(
+        &mut self,
+        worker: Incarnation,
+        registration: &Arc<Registration>,
+    ) -> Option<usize> {
+        if self.released.iter().any(|(id, _)| *id == worker.id()) || self.ended.contains(&worker) {
+            return None;
+        }
+        let place = self.worker(worker).unwrap_or_else(|| {
+            self.workers.push(Worker {
+                incarnation: worker,
+                registration: registration.clone(),
+                lease_end: self.now,
+                since: self.now,
+                seen: self.now,
+                busy: 0,
+                commands: Vec::new(),
+                claims: Default::default(),
+            });
+            self.workers.len() - 1
+        });
+        let worker = &mut self.workers[place];
+        worker.seen = self.now;
+        worker.lease_end = self.now + registration.lease;
+        Some(place)
+    }
+
+    pub(crate) fn heartbeat(&mut self, beat: &Heartbeat) -> HeartbeatReply {
+        self.tick();
+        let mut reply = HeartbeatReply::default();
+        let Some(worker) = self.register(beat.worker, &beat.registration) else {
+            reply.closed = true;
+            return reply;
+        };
+        self.workers[worker].busy = beat.busy;
+        reply.commands = std::mem::take(&mut self.workers[worker].commands);
+        self.housekeeping();
+        for update in &beat.progress {
+            if let Some(place) = self.find(&update.id)
+                && self.tasks[place].place == Place::Running(update.token)
+            {
+                self.tasks[place].record.progress = Some(update.progress.clone());
+            }
+        }
+        for place in self.held_by(beat.worker).collect::<Vec<_>>() {
+            let task = &self.tasks[place];
+            if let Place::Running(token) = task.place
+                && task.record.cancel_requested
+            {
+                reply.cancel.push((task.record.id.clone(), token));
+            }
+        }
+        reply.run_empty = self.asks_to_run_empty(beat.worker);
+        reply
+    }
+
+    pub(crate) fn release(&mut self, worker: Incarnation) -> u64 {
+        self.tick();
+        self.released.push((worker.id(), self.now + CLOSED_FOR));
+        let given_back = self.give_back(|incarnation| incarnation.id() == worker.id());
+        self.totals.recovered_released += given_back;
+        self.next_step();
+        given_back
+    }
+
+    /// The places of the tasks that run under a worker.
+    pub(super) fn held_by(&self, worker: Incarnation) -> impl Iterator<Item = usize> {
+        let tasks = self.tasks.iter().enumerate();
+        let held =
+            tasks.filter(move |(_, t)| matches!(t.place, Place::Running(token) if token.worker == worker));
+        held.map(|(place, _)| place)
+    }
+
+    /// Those workers are dead: their tasks go back, and how many that were.
+    pub(super) fn give_back(&mut self, is_dead: impl Fn(Incarnation) -> bool) -> u64 {
+        self.workers.retain(|worker| !is_dead(worker.incarnation));
+        let mut given_back = 0;
+        for place in 0..self.tasks.len() {
+            let task = &mut self.tasks[place];
+            let Place::Running(token) = task.place else { continue };
+            if !is_dead(token.worker) {
+                continue;
+            }
+            given_back += 1;
+            task.record.crashes += 1;
+            task.record.progress = None;
+            if task.record.cancel_requested {
+                self.end(place, TaskStatus::Cancelled, FailureKind::Cancelled, "cancelled while it ran");
+            } else if task.record.crashes > u32::from(task.message.max_crashes) {
+                self.end(
+                    place,
+                    TaskStatus::Failed,
+                    FailureKind::Crashed,
+                    "its worker died under it too often",
+                );
+            } else {
+                self.make_pending(place, true);
+            }
+        }
+        given_back
+    }
+
+    /// Whether this worker is the one that is asked to run empty for a suspect.
+    pub(super) fn asks_to_run_empty(&mut self, worker: Incarnation) -> bool {
+        if !self.tasks.iter().any(|task| task.place == Place::Suspect) {
+            self.runs_empty = None;
+            return false;
+        }
+        if self.runs_empty.is_none_or(|asked| self.worker(asked).is_none()) {
+            self.runs_empty = Some(worker);
+        }
+        self.runs_empty == Some(worker)
+    }
+}
