@@ -158,7 +158,7 @@ async fn a_program_that_dies_at_each_start_is_parked_and_the_stop_does_not_wait_
 
 #[tokio::test]
 async fn workers_learn_by_a_closed_pipe_that_their_orchestrator_is_gone() {
-    let script = "echo up >> said; read nothing <&\"$TASK_LIFELINE_FD\"; echo gone >> said";
+    let script = "echo up >> said; read nothing < \"/dev/fd/$TASK_LIFELINE_FD\"; echo gone >> said";
     let bench = Bench::new(script, Duration::ZERO).await;
     bench.lines("said", 1).await;
     bench.crew.over.abort(); // as by a crash: nobody is told
