@@ -14,3 +14,4 @@ mod logging;
 mod settings;
 mod signals;
 mod supervisor;
+mod work;

@@ -96,7 +96,11 @@ pub(crate) async fn run(
                 }
             }
             Ok(()) = stage.changed() => {}
-            _ = patience.tick() => batch.outlook.say(&batch.queue, batch.waiting.len(), &batch.printer).await,
+            _ = patience.tick() => {
+                if let Some(words) = batch.outlook.words(&batch.queue, batch.waiting.len()).await {
+                    batch.printer.say(&words);
+                }
+            }
         }
     }
     batch.tally.left += batch.waiting.len() as u64;

@@ -2,8 +2,6 @@ use std::collections::HashMap;
 
 use task_core::{Name, Queue as _, TaskId, TaskMessage, TaskQueue};
 
-use super::print::Printer;
-
 /// What a batch still waits for, in words.
 #[derive(Default)]
 pub(super) struct Outlook(HashMap<TaskId, Name>);
@@ -17,14 +15,14 @@ impl Outlook {
         self.0.remove(id);
     }
 
-    /// One line on stderr: how many, and of one of them, why.
-    pub(super) async fn say(&self, queue: &TaskQueue, waiting: usize, printer: &Printer) {
-        let Some((id, name)) = self.0.iter().next() else { return };
+    /// How many, and of one of them, why; nothing, if there is nothing to say.
+    pub(super) async fn words(&self, queue: &TaskQueue, waiting: usize) -> Option<String> {
+        let (id, name) = self.0.iter().next()?;
         let why = match queue.explain(name, id).await {
             Ok(Some(explanation)) => explanation.to_string(),
-            Ok(None) => return,
+            Ok(None) => return None,
             Err(error) => error.to_string(),
         };
-        printer.say(&format!("waiting for {waiting} of the tasks; of {id}: {why}"));
+        Some(format!("waiting for {waiting} of the tasks; of {id}: {why}"))
     }
 }

@@ -228,3 +228,6 @@ fn concurrency(asked: Option<u32>) -> Result<Option<u32>, Mistake> {
         other => Ok(other),
     }
 }
+
+#[cfg(test)]
+mod tests;
