@@ -83,7 +83,6 @@ impl State {
         }
         let tasks = match self.take_suspect(claim, now) {
             Some(suspect) => vec![suspect],
-            None if self.asks_to_empty(claim.worker) => Vec::new(),
             None => self.take_ready(claim, now),
         };
         self.remember_claim(claim, &tasks);
