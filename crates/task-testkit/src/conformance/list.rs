@@ -69,6 +69,9 @@ macro_rules! __promises {
                 one_worker_at_a_time_is_asked_to_run_empty_for_a_suspect
                 a_failed_task_stays_failed_when_its_worker_dies
             }
+            lifecycle {
+                every_row_of_the_table_of_states_is_walked
+            }
             timing {
                 the_highest_priority_goes_first
                 a_delayed_task_starts_when_its_time_has_come

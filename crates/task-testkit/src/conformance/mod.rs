@@ -9,6 +9,7 @@ pub mod control;
 pub mod enqueue;
 pub mod fencing;
 pub mod lease;
+pub mod lifecycle;
 mod list;
 pub mod timing;
 pub mod waiting;

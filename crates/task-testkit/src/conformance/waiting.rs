@@ -7,7 +7,7 @@ use task_core::{Capability, Lookup, Queue as _, TaskStatus};
 use crate::{Harness, stage::*};
 
 /// A wait that is much longer than what a push takes, and half of it.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(4);
 
 pub async fn a_claim_that_waits_is_woken_by_an_enqueue<H: Harness>(h: &H) {

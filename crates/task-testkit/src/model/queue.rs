@@ -62,7 +62,7 @@ impl ModelQueue {
                 self.0.changed.notify_waiters();
                 return answer;
             }
-            if tokio::time::timeout_at(end, changed).await.is_err() {
+            if wait.is_zero() || tokio::time::timeout_at(end, changed).await.is_err() {
                 return answer;
             }
         }
