@@ -84,8 +84,8 @@ pub fn derive_task_params(input: TokenStream) -> TokenStream {
 /// - A plain argument is a field of the params. Attributes such as `#[serde(default)]` and doc comments go with it.
 ///   Params own their data: `String`, not `&str`.
 /// - `#[state]` marks what the worker has and the queue does not carry. The task owns it: by reference (`db: &Pool`)
-///   it is lent to each run, by value (`db: Pool`) it is cloned for each run. For `&str` and `&[T]` the task owns a
-///   `String` and a `Vec<T>`.
+///   it is lent to each run, by value (`db: Pool`) it is cloned for each run. For `&str`, `&Path` and `&[T]` the task
+///   owns a `String`, a `PathBuf` and a `Vec<T>`.
 /// - A `TaskContext`, or `&TaskContext`, is the context of the run.
 ///
 /// # Return type

@@ -22,3 +22,6 @@ pub mod prelude {
 
     pub use crate::{Task, TaskContext, TaskRegistry, task};
 }
+
+// `#[task]` names this crate by its own name, also in its own tests.
+extern crate self as task_worker;

@@ -154,7 +154,7 @@ fn is_context(ty: &Type) -> bool {
 /// What has to be kept to pass a `ty`, and whether it is passed by reference.
 fn owned(ty: &Type) -> (Type, bool) {
     match ty {
-        Type::Reference(reference) if !is_static(reference) => (owner(&reference.elem), true),
+        Type::Reference(reference) if !is_static(reference) => (owner(&reference.elem).0, true),
         _ => (ty.clone(), false),
     }
 }
@@ -164,15 +164,22 @@ fn is_static(reference: &TypeReference) -> bool {
         && reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
 }
 
-/// What owns a `referred`: of `str` and slices, which have no size, the type of the standard library that does.
-fn owner(referred: &Type) -> Type {
+/// What owns a `referred`, and the advice to take that instead. Types that have no size are owned by another one of the
+/// standard library.
+fn owner(referred: &Type) -> (Type, &'static str) {
     match referred {
-        Type::Path(path) if path.path.is_ident("str") => syn::parse_quote!(::std::string::String),
+        Type::Path(path) if path.path.is_ident("str") => {
+            (syn::parse_quote!(::std::string::String), "`String`, not `&str`")
+        }
+        // By way of `ToOwned`, since a type of the user may have this name too.
+        Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Path") => {
+            (syn::parse_quote!(<#path as ::std::borrow::ToOwned>::Owned), "`PathBuf`, not `&Path`")
+        }
         Type::Slice(slice) => {
             let element = &slice.elem;
-            syn::parse_quote!(::std::vec::Vec<#element>)
+            (syn::parse_quote!(::std::vec::Vec<#element>), "`Vec<T>`, not `&[T]`")
         }
-        other => other.clone(),
+        other => (other.clone(), "`T`, not `&T`"),
     }
 }
 
@@ -181,22 +188,15 @@ fn param(name: &Ident, ty: &Type, errors: &mut Errors) -> Option<(Type, bool)> {
     if !borrows(&ty.to_token_stream()) {
         return Some((ty.clone(), false));
     }
-    let owner = match ty {
+    let (owner, instead) = match ty {
         Type::Reference(reference) => {
-            Some(owner(&reference.elem)).filter(|ty| !borrows(&ty.to_token_stream()))
+            let (owner, instead) = owner(&reference.elem);
+            (Some(owner).filter(|owner| !borrows(&owner.to_token_stream())), instead)
         }
-        _ => None,
-    };
-    let remedy = match ty {
-        Type::Reference(reference) => match &*reference.elem {
-            Type::Path(path) if path.path.is_ident("str") => "`String`, not `&str`",
-            Type::Slice(_) => "`Vec<T>`, not `&[T]`",
-            _ => "`T`, not `&T`",
-        },
-        _ => "`String`, not `&str`",
+        _ => (None, "`String`, not `&str`"),
     };
     let message = format!(
-        "`{name}` borrows, and params travel through a queue, so they own their data: {remedy} (or mark it #[state], if \
+        "`{name}` borrows, and params travel through a queue, so they own their data: {instead} (or mark it #[state], if \
          the worker has it)"
     );
     errors.at(ty, message);

@@ -1,0 +1,8 @@
+use task_worker::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize, TaskParams)]
+struct Ping {}
+
+fn main() {
+    let _ = TaskRegistry::new().register_fn(|_: Ping| async move { Ok(()) });
+}

@@ -1,0 +1,8 @@
+use task_worker::prelude::*;
+
+#[task]
+async fn ping(#[state] name: &str) -> TaskResult<&str> {
+    Ok(name)
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use task_worker::prelude::*;
+
+#[task(name = "ping")]
+struct Ping {}
+
+fn main() {}

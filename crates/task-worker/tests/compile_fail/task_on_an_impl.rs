@@ -1,0 +1,8 @@
+use task_worker::prelude::*;
+
+struct Pinger;
+
+#[task]
+impl Pinger {}
+
+fn main() {}
