@@ -7,12 +7,14 @@
 #[doc(hidden)]
 pub mod conformance;
 mod harness;
+mod hostile;
 mod model;
 mod sim;
 mod stage;
 
 pub use conformance::promises;
 pub use harness::{Harness, Promise};
+pub use hostile::{Hostile, Mishap};
 pub use model::ModelQueue;
 pub use sim::Sim;
 
