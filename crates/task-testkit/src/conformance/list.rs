@@ -72,6 +72,10 @@ macro_rules! __promises {
             lifecycle {
                 every_row_of_the_table_of_states_is_walked
             }
+            names {
+                a_task_of_an_unknown_name_waits_for_a_worker_that_knows_it_and_counts_nothing
+                a_name_that_no_worker_knows_for_ten_minutes_fails_its_tasks
+            }
             timing {
                 the_highest_priority_goes_first
                 a_delayed_task_starts_when_its_time_has_come

@@ -11,6 +11,7 @@ pub mod fencing;
 pub mod lease;
 pub mod lifecycle;
 mod list;
+pub mod names;
 pub mod timing;
 pub mod waiting;
 
