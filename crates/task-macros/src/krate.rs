@@ -12,14 +12,13 @@ use syn::{Error, Path, Result};
 type Door = (&'static str, &'static str);
 
 /// From the nearest to the furthest.
-const TO_CORE: [Door; 5] = [
+const TO_CORE: [Door; 4] = [
     ("task-core", ""),
     ("task-worker", "::core"),
-    ("task-orchestrator", "::task_worker::core"),
     ("task-queue-redis", "::task_core"),
     ("task-queue-memory", "::task_core"),
 ];
-const TO_WORKER: [Door; 2] = [("task-worker", ""), ("task-orchestrator", "::task_worker")];
+const TO_WORKER: [Door; 1] = [("task-worker", "")];
 
 /// The path to task-core.
 pub(crate) fn core() -> Result<TokenStream> {
@@ -90,8 +89,6 @@ mod tests {
     fn a_function_is_sent_to_the_worker() {
         let worker = |dependencies| found(&TO_WORKER, dependencies);
         assert_eq!(worker(&[("task-core", "task_core"), ("task-worker", "w")]).unwrap(), "::w");
-        let orchestrator = [("task-orchestrator", "task_orchestrator")];
-        assert_eq!(worker(&orchestrator).unwrap(), "::task_orchestrator::task_worker");
         assert_eq!(worker(&[("task-core", "task_core")]), None);
     }
 
