@@ -8,7 +8,7 @@ use crate::errors::Errors;
 use crate::item::Function;
 use crate::options::Options;
 use crate::params;
-use crate::tokens::{borrows, contains_ident};
+use crate::tokens::{self, borrows, contains_ident};
 use argument::{Argument, Role};
 use attributes::Attributes;
 use proc_macro2::{Span, TokenStream};
@@ -81,7 +81,8 @@ fn check(function: &Function, options: &Options, errors: &mut Errors) -> bool {
         } else if is_plain_value(ty) {
             let written = tokens.to_string().replace(' ', "");
             let message = format!(
-                "a task may fail, so it can't return `{written}`: write `TaskResult<{written}>`, and return `Ok(…)`"
+                "a task may fail, so it can't return `{written}`: write `TaskResult<{written}>`, and return `Ok(…)` (the \
+                 name of a `Result` of your own ends in `Result`)"
             );
             mistake(ty, &message);
         } else if borrows(&tokens) {
@@ -101,17 +102,16 @@ fn check(function: &Function, options: &Options, errors: &mut Errors) -> bool {
     sound
 }
 
-/// Whether `ty` is surely no `Result` under some name. rustc would say so too, but once for each use.
+/// Whether `ty` is surely, or by its name, no `Result`. rustc would say so too, but once for each use.
 fn is_plain_value(ty: &Type) -> bool {
-    const PLAIN: [&str; 19] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
-        "u128", "usize", "Option", "String", "Vec",
-    ];
+    const PLAIN: [&str; 4] = ["Box", "HashMap", "Option", "Vec"];
     match ty {
-        Type::Path(path) => {
-            path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain))
-        }
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let plain = last.arguments.is_none() || PLAIN.iter().any(|plain| last.ident == plain);
+            plain && !last.ident.to_string().ends_with("Result")
+        }),
         Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_) => true,
         _ => false,
     }
 }
@@ -180,13 +180,17 @@ impl TaskFn<'_> {
     /// `impl TaskParams for Resize`.
     fn params_impl(&self, options: &Options, errors: &mut Errors) -> TokenStream {
         let name = self.function.sig.ident.unraw().to_string();
-        let returned = match &self.function.sig.output {
-            ReturnType::Default => quote!(()),
-            ReturnType::Type(_, ty) => ty.to_token_stream(),
-        };
+        let returned = self.returned();
         let worker = &self.worker;
         let output = quote_spanned!(returned.span()=> <#returned as #worker::TaskReturn>::Value);
         params::implementation(&self.core(), &self.params, &name, &output, options, errors)
+    }
+
+    fn returned(&self) -> TokenStream {
+        match &self.function.sig.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, ty) => ty.to_token_stream(),
+        }
     }
 
     /// `Resize::task(state…)`. The types of the task itself hide inside it, so that the module gets one new name only.
@@ -229,15 +233,25 @@ impl TaskFn<'_> {
         };
         let (params_used, state_used, ctx_used) =
             (used(Role::Param, &params), used(Role::State, &state), used(Role::Context, &ctx));
-        let body = if self.function.sig.asyncness.is_some() {
+        let is_async = self.function.sig.asyncness.is_some();
+        let await_ = is_async.then(|| quote!(.await));
+        // Where the return type is written, so that an error that `?` does not take is shown there.
+        let span = self.returned().span();
+        let worker_there = tokens::at(worker.clone(), span);
+        let value = quote_spanned!(span=> #worker_there::TaskReturn::into_result(#call #await_)?);
+        let result = quote! {
+            let value = #value;
+            ::core::result::Result::Ok(value)
+        };
+        let body = if is_async {
             quote! {
                 let #state_used = &*self.0;
-                #worker::TaskReturn::into_result(#call.await)
+                #result
             }
         } else {
             quote! {
                 let #state_used = ::std::sync::Arc::clone(&self.0);
-                #worker::blocking(move || #worker::TaskReturn::into_result(#call)).await
+                #worker::blocking(move || { #result }).await
             }
         };
         quote! {

@@ -1,6 +1,15 @@
-//! Questions about source text that need no syntax tree.
+//! What can be asked of source text, and done to it, without a syntax tree.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
+
+/// The same `tokens`, which have no groups, as if written at `span`.
+pub(crate) fn at(tokens: TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(at).collect()
+}
 
 /// Whether `name` stands anywhere in `tokens`.
 pub(crate) fn contains_ident(tokens: &TokenStream, name: &str) -> bool {

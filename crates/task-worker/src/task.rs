@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use task_core::{Payload, TaskError, TaskParams, TaskResult};
+use task_core::{TaskError, TaskParams, TaskResult};
 
 use crate::TaskContext;
 
@@ -83,6 +83,9 @@ pub trait Task: Send + Sync + 'static {
 }
 
 /// What a `#[task]` function may return: nothing, `TaskResult<T>`, or any `Result` whose error `?` could pass on.
+///
+/// That the value is serializable and the error one for `?` is asked of neither here, but once each by what the macro
+/// writes: as bounds they would be reported again at every use of the task's output.
 #[diagnostic::on_unimplemented(
     message = "a task can't return `{Self}`",
     label = "return `TaskResult<T>`, `Result<T, E>` or nothing",
@@ -90,25 +93,29 @@ pub trait Task: Send + Sync + 'static {
 )]
 pub trait TaskReturn {
     /// The value of a task that succeeds.
-    type Value: Payload;
+    type Value;
+    /// The error of one that fails.
+    type Error;
 
-    /// The same as the worker sees it.
+    /// The same as a `Result`.
     ///
     /// # Errors
     /// The function's own error.
-    fn into_result(self) -> TaskResult<Self::Value>;
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 
 impl TaskReturn for () {
     type Value = ();
+    type Error = TaskError;
     fn into_result(self) -> TaskResult {
         Ok(())
     }
 }
 
-impl<T: Payload, E: Into<TaskError>> TaskReturn for Result<T, E> {
+impl<T, E> TaskReturn for Result<T, E> {
     type Value = T;
-    fn into_result(self) -> TaskResult<T> {
-        self.map_err(Into::into)
+    type Error = E;
+    fn into_result(self) -> Self {
+        self
     }
 }

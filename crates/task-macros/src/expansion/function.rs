@@ -89,7 +89,11 @@ fn an_async_function_becomes_params_and_a_task_and_stays() {
 fn a_function_that_is_not_async_runs_on_the_blocking_pool() {
     let expanded = sound(task(quote!(), quote! { fn checksum(path: PathBuf) -> TaskResult<u64> { body } }));
     let call = quote! {
-        ::task_worker::blocking(move || ::task_worker::TaskReturn::into_result(checksum(params.path))).await
+        ::task_worker::blocking(move || {
+            let value = ::task_worker::TaskReturn::into_result(checksum(params.path))?;
+            ::core::result::Result::Ok(value)
+        })
+        .await
     };
     assert_holds(&expanded, call);
 }

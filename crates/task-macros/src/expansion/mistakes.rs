@@ -50,6 +50,7 @@ fn a_function_of_the_wrong_form_is_told_what_to_change() {
         (quote! { async fn ping(n: impl Into<u32>) {} }, "`impl Trait` has not"),
         (quote! { async fn ping() -> TaskResult<impl Serialize> {} }, "`impl Trait` has not"),
         (quote! { async fn ping(#[state] db: &Pool) -> TaskResult<&str> {} }, "it owns its data"),
+        (quote! { async fn ping() -> Report {} }, "can't return `Report`: write `TaskResult<Report>`"),
         (quote! { async fn ping() -> Vec<u8> {} }, "can't return `Vec<u8>`: write `TaskResult<Vec<u8>>`"),
         (quote! { async fn ping() -> (u32, u32) {} }, "can't return `(u32,u32)`"),
         (quote! { unsafe fn ping() {} }, "is safe to call"),
