@@ -3,7 +3,8 @@
 use crate::errors::Errors;
 use crate::tokens::{borrows, contains_ident};
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Ident, Meta, Pat, PatType, Type, TypeReference};
 
 pub(super) struct Argument {
@@ -106,7 +107,7 @@ impl Argument {
             (Role::Param, true) => quote!(&#params.#name),
             (Role::State, true) => quote!(&#state.#name),
             // With the type's place, so that an error about a type that is not `Clone` points there.
-            (Role::State, false) => quote::quote_spanned! {syn::spanned::Spanned::span(owned)=>
+            (Role::State, false) => quote_spanned! {owned.span()=>
                 ::core::clone::Clone::clone(&#state.#name)
             },
             (Role::Context, false) => quote!(#ctx),
