@@ -1,0 +1,164 @@
+-- Shared by all: names of keys, the clock, states of tasks. docs/redis-layout.md is written from these headers.
+-- KEYS[1] is the base `prefix:{queue}`; every key is the base and a fixed suffix (and a priority, status, name or
+-- incarnation), so a named queue is one slot.
+local call, base = redis.call, KEYS[1]
+local META, TASKS, STATE, RUN = base .. ':meta', base .. ':tasks', base .. ':state', base .. ':run'
+local DELAYED, RETRY, EXPIRY, GONE = base .. ':delayed', base .. ':retry', base .. ':expiry', base .. ':gone'
+local READY, LEVELS, SUSPECTS = base .. ':ready:', base .. ':levels', base .. ':suspects'
+local UNKNOWN, NAMED, VOID = base .. ':unknown', base .. ':named:', base .. ':void'
+local UNIQ, WAITING, PROGRESS = base .. ':uniq', base .. ':waiting', base .. ':progress'
+local LEASES, CLOSED, DYING, GENS = base .. ':leases', base .. ':closed', base .. ':dying', base .. ':gens'
+local REG, KNOWS, LABEL, SEEN = base .. ':reg', base .. ':knows', base .. ':label', base .. ':seen'
+local HELD, CLAIMS, ALONE = base .. ':held:', base .. ':claims:', base .. ':alone'
+local CANCEL, INBOX, BELL = base .. ':cancel:', base .. ':inbox:', base .. ':bell:'
+local END, WAKE = base .. ':end:', base .. ':wake'
+
+local KEEP = { C = 86400000, S = 86400000, X = 86400000, F = 604800000 } -- default retention, ms
+local REMEMBER = 600000 -- an id is remembered at least so long after its end
+local GAP, GRACE = 6000, 12000 -- an outage is no crash: after so long a silence nothing is reaped for so long
+local HOUR = 3600000
+-- a small hash is a list that is walked for each field; one long value makes it a table for good
+local PAD = string.rep('.', 65)
+
+local function int(n) return string.format('%.0f', n) end
+
+-- The backend's time in ms: TIME, made monotonic by `tick`. A step back of over a minute is taken as it is.
+-- `skew` exists in tests only.
+local function clock()
+  local t, m = call('TIME'), call('HMGET', META, 'tick', 'skew', 'grace')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000) + tonumber(m[2] or 0)
+  local tick, grace = tonumber(m[1]), tonumber(m[3] or 0)
+  if tick then
+    if now < tick then
+      if tick - now <= 60000 then
+        now = tick
+      else
+        grace = now + GRACE
+        call('HSET', META, 'tick', int(now), 'grace', int(grace))
+      end
+    elseif now - tick > GAP then
+      grace = now + GRACE
+      call('HSET', META, 'tick', int(now), 'grace', int(grace))
+    end
+  end
+  if not tick or now - tick >= 100 then call('HSET', META, 'tick', int(now)) end
+  return now, grace
+end
+
+-- What is known of a task beyond its message; absent for a plain task that never ended an attempt. Fields:
+-- s F|X final with its message kept; a, f, c, r, g attempts (ended), failures, crashes, releases, generation;
+-- x expires at; u unique lock; k retention; fp fingerprint; b, bt the record that its worker settled last, and when;
+-- o a cancel won over that; w why it ended here; e, n ended at, kept until; l how and by which token it was settled
+-- last; lw, ls its last worker's label and start; t its entry still lies in a ready list; p where it waits aside
+-- (`q` suspects, `n`+name); pg last progress.
+local function state(id)
+  local raw = call('HGET', STATE, id)
+  return raw and cmsgpack.unpack(raw) or {}
+end
+
+local function keep(id, s)
+  call('HSETNX', STATE, '', PAD)
+  call('HSET', STATE, id, cmsgpack.pack(s))
+end
+
+local function holder(held) return (string.match(held, '^([^:]*):')) end
+local function token_of(held) return (string.match(held, '^(.*)@')) end
+
+-- The one place where a worker is woken: at most one token a queue, and it carries no work.
+local function wake()
+  if call('LLEN', WAKE) == 0 then call('RPUSH', WAKE, '1') end
+end
+
+-- The one way into the ready lists; wakes. `ids` has at most 1000, in order.
+local function ready(priority, ids, front)
+  if #ids == 0 then return end
+  if front then
+    for i = #ids, 1, -1 do call('LPUSH', READY .. priority, ids[i]) end
+  else
+    call('RPUSH', READY .. priority, unpack(ids))
+  end
+  call('ZADD', LEVELS, priority, priority)
+  wake()
+end
+
+-- Into a schedule; wakes a worker if it is the next due, so that one watches the clock for it.
+local function schedule(key, due, priority, id)
+  local member = string.char(priority) .. id
+  call('ZADD', key, int(due), member)
+  if call('ZRANGE', key, 0, 0)[1] == member then wake() end
+end
+
+-- Tells a worker's heartbeat connection to look.
+local function ring(inc)
+  if call('LLEN', BELL .. inc) == 0 then call('RPUSH', BELL .. inc, '1') end
+  call('PEXPIRE', BELL .. inc, 60000)
+end
+
+local function closed(inc)
+  return call('ZSCORE', CLOSED, inc) or call('ZSCORE', CLOSED, string.match(inc, '^[^.]*'))
+end
+
+local function told(id) -- whoever waits for its end
+  if call('SREM', WAITING, id) == 1 then call('PUBLISH', base .. ':done', id) end
+end
+
+local TOTAL = { C = 'tC', F = 'tF', S = 'tS', X = 'tX' }
+
+local function unlock(id, s)
+  if s.u and call('HGET', UNIQ, s.u) == id then call('HDEL', UNIQ, s.u) end
+end
+
+-- Ends a task whose message is kept, so that it can be replayed.
+local function finish(id, s, status, why, now, total)
+  s.s, s.w, s.e, s.p = status, why, now, nil
+  s.n = now + (s.k or KEEP[status])
+  s.pg = call('HGET', PROGRESS, id) or nil
+  if s.pg then call('HDEL', PROGRESS, id) end
+  if s.x then call('ZREM', EXPIRY, id) s.x = nil end
+  unlock(id, s)
+  keep(id, s)
+  call('ZADD', END .. status, int(s.n), id)
+  call('HINCRBY', META, total or TOTAL[status], 1)
+  told(id)
+end
+
+-- Takes a waiting task out of where it waits; a long ready list keeps a stale entry, marked in its state.
+local function unplace(id, priority, s)
+  local member = string.char(priority) .. id
+  if s.p == 'q' then
+    call('ZREM', SUSPECTS, id)
+  elseif s.p then
+    local name = string.sub(s.p, 2)
+    call('ZREM', NAMED .. name, id)
+    if call('EXISTS', NAMED .. name) == 0 then call('ZREM', UNKNOWN, name) end
+  elseif call('ZREM', DELAYED, member) == 0 and call('ZREM', RETRY, member) == 0 then
+    if call('LLEN', READY .. priority) > 1000 or call('LREM', READY .. priority, 1, id) == 0 then s.t = 1 end
+    if call('EXISTS', READY .. priority) == 0 then call('ZREM', LEVELS, priority) end
+  end
+  s.p = nil
+end
+
+-- Everything known of a task, flat, for the client to make its record of; false if the id is unknown.
+-- id, record, attempts, failures, crashes, releases, generation, last settled record, when, why it ended here, a
+-- cancel won, ended at, kept until, status, last label, last start, due, progress, cancel asked, token@start
+local function view(id, rec)
+  rec = rec or call('HGET', TASKS, id)
+  if not rec then return false end
+  if string.sub(rec, 1, 1) ~= 'M' then return { id, rec } end
+  local s = state(id)
+  local held = call('HGET', RUN, id) or ''
+  local status, label, due, asked = s.s or 'P', s.lw or '', '', 0
+  if held ~= '' then
+    local inc = holder(held)
+    status, label = 'R', call('HGET', LABEL, inc) or ''
+    asked = call('SISMEMBER', CANCEL .. inc, id)
+  elseif not s.s and not s.p then
+    local member = string.char(string.byte(rec, 3)) .. id
+    due = call('ZSCORE', RETRY, member)
+    if due then status = 'T' else due = call('ZSCORE', DELAYED, member) or '' end
+  end
+  return {
+    id, rec, s.a or 0, s.f or 0, s.c or 0, s.r or 0, s.g or 0, s.b or '', s.bt or 0, s.w or '', s.o or 0, s.e or 0,
+    s.n or 0, status, label, s.ls or 0, due, s.pg or call('HGET', PROGRESS, id) or '', asked, held,
+  }
+end

@@ -1,0 +1,36 @@
+-- A worker's sign of life.
+-- KEYS 1 base
+-- ARGV 1 incarnation 2 lease ms 3 busy 4 label 5 names 6 registration (4 to 6 '' unless it registers)
+--      then n times (id, token, fraction and note)
+-- reply REG | CLOSED | OK, now, run empty 0|1, cancels (id, token, …), commands, news 0|1 (there was a ring)
+-- guarantees moves the lease; progress of a token that is not the current one is dropped; commands are told once
+local inc = ARGV[1]
+local now, grace = clock()
+local registers = ARGV[4] ~= '' or ARGV[6] ~= ''
+local here = alive(inc, tonumber(ARGV[2]), now, registers and ARGV[4] or nil, ARGV[5], ARGV[6])
+if here == nil then return { 'REG' } end
+if not here then return { 'CLOSED' } end
+house(now, grace)
+knows(inc, now)
+local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
+call('HSET', SEEN, inc, since .. ',' .. int(now) .. ',' .. ARGV[3])
+for i = 7, #ARGV, 3 do
+  local held = call('HGET', RUN, ARGV[i])
+  if held and token_of(held) == ARGV[i + 1] then
+    call('HSET', PROGRESS, ARGV[i], string.format('%013.0f', now) .. ARGV[i + 2])
+  end
+end
+local news = call('DEL', BELL .. inc)
+local cancels = {}
+if call('EXISTS', CANCEL .. inc) == 1 then
+  local ids = call('SRANDMEMBER', CANCEL .. inc, 100)
+  for i = 1, #ids do
+    local held = call('HGET', RUN, ids[i])
+    if held and holder(held) == inc then
+      cancels[#cancels + 1] = ids[i]
+      cancels[#cancels + 1] = token_of(held)
+    end
+  end
+end
+local commands = call('LPOP', INBOX .. inc, 100) or {}
+return { 'OK', int(now), asked_to_run_empty(inc), cancels, commands, news }

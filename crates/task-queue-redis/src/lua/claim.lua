@@ -1,0 +1,175 @@
+-- Gives due tasks to a worker.
+-- KEYS 1 base
+-- ARGV 1 incarnation 2 number of the claim 3 acked 4 most tasks 5 most bytes 6 lease ms 7 idle 0|1
+--      8 label 9 names, each in line ends 10 registration (8 to 10 only when it registers)
+-- reply REG (call again with the registration) | CLOSED | OK, now, more 0|1, ms to the next due task or -1,
+--       run empty 0|1, paused 0|1, alone 0|1 (it holds a suspect), tasks (each: token@start, view)
+-- guarantees the number again gives the same tasks as far as they are still held by it; one that is acked or eight
+--       behind gives none; one that gave none may be asked again. Housekeeping is done also where nothing is given.
+--       `wake` holds the token after it if anything is ready and the queue is not paused.
+local inc, number, acked = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local most, bytes_left, idle = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
+local now, grace = clock()
+local here = alive(inc, tonumber(ARGV[6]), now, ARGV[8], ARGV[9], ARGV[10])
+if here == nil then return { 'REG' } end
+if not here then return { 'CLOSED' } end
+house(now, grace)
+local known = knows(inc, now)
+
+local tasks = {}
+local held = inc .. ':' .. ARGV[2] .. '@' .. int(now)
+local log = CLAIMS .. inc
+local past = call('HMGET', log, 'acked', 'high', ARGV[2])
+local was_acked, high = tonumber(past[1] or 0), tonumber(past[2] or 0)
+if acked > was_acked then
+  for n = math.max(was_acked + 1, acked - 16), acked do call('HDEL', log, n) end
+  call('HSET', log, 'acked', acked)
+  was_acked = acked
+end
+local paused = call('HGET', META, 'paused') and 1 or 0
+local alone = call('HEXISTS', ALONE, inc)
+
+if number <= was_acked or number + 8 <= high then
+  return { 'OK', int(now), 0, -1, 0, paused, alone, tasks }
+end
+if past[3] then
+  local ids = cmsgpack.unpack(past[3])
+  for i = 1, #ids do
+    local have = call('HGET', RUN, ids[i])
+    if have and token_of(have) == inc .. ':' .. ARGV[2] then tasks[#tasks + 1] = { have, view(ids[i]) } end
+  end
+  return { 'OK', int(now), call('EXISTS', LEVELS), -1, asked_to_run_empty(inc), paused, alone, tasks }
+end
+
+local taken, runs = {}, {}
+local voids = call('EXISTS', VOID) == 1
+local states = call('HLEN', STATE) > 1
+
+-- Takes one id that was taken off a list; false if its bytes don't fit any more.
+local function take(id)
+  if voids and call('HEXISTS', VOID, id) == 1 then
+    if call('HINCRBY', VOID, id, -1) <= 0 then call('HDEL', VOID, id) end
+    return true
+  end
+  local rec = call('HGET', TASKS, id)
+  if not rec or string.sub(rec, 1, 1) ~= 'M' then return true end
+  local raw = states and call('HGET', STATE, id)
+  if raw then
+    local s = cmsgpack.unpack(raw)
+    if s.s then -- it ended while its entry lay in the list
+      s.t = nil
+      keep(id, s)
+      return true
+    end
+    if s.x and s.x <= now then
+      finish(id, s, 'X', 'expired', now, 'tE')
+      return true
+    end
+    if #taken > 0 and #rec + #(s.b or '') > bytes_left then return false end
+    bytes_left = bytes_left - #rec - #(s.b or '')
+    if s.x or s.p then
+      if s.x then call('ZREM', EXPIRY, id) end
+      s.x, s.p = nil, nil
+      keep(id, s)
+    end
+  else
+    if #taken > 0 and #rec > bytes_left then return false end
+    bytes_left = bytes_left - #rec
+  end
+  taken[#taken + 1] = id
+  tasks[#tasks + 1] = rec
+  runs[#runs + 1] = id
+  runs[#runs + 1] = held
+  return true
+end
+
+local empty_asked = 0
+if paused == 0 and alone == 0 and most > 0 then
+  local suspect = idle and call('EXISTS', HELD .. inc) == 0 and call('ZRANGE', SUSPECTS, 0, 0)[1]
+  if suspect then
+    call('ZREM', SUSPECTS, suspect)
+    if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') end
+    take(suspect)
+    if #taken == 1 then
+      call('HSET', ALONE, inc, suspect)
+      alone = 1
+    end
+  else
+    empty_asked = asked_to_run_empty(inc)
+  end
+  local full = #taken > 0
+  for i = 1, #known do
+    local name = NAMED .. known[i]
+    while not full and #taken < most do
+      local next_one = call('ZRANGE', name, 0, 0)[1]
+      if not next_one then break end
+      if not take(next_one) then
+        full = true
+      else
+        call('ZREM', name, next_one)
+      end
+    end
+    if call('EXISTS', name) == 0 then call('ZREM', UNKNOWN, known[i]) end
+  end
+  local dropped = 0
+  while not full and #taken < most and dropped < 500 do
+    local level = call('ZREVRANGE', LEVELS, 0, 0)[1]
+    if not level then break end
+    local want = most - #taken
+    local ids = call('LPOP', READY .. level, want)
+    if ids then
+      for i = 1, #ids do
+        local before = #taken
+        if full or not take(ids[i]) then
+          full = true -- the rest goes back, in its order
+          for j = #ids, i, -1 do call('LPUSH', READY .. level, ids[j]) end
+          break
+        end
+        if #taken == before then dropped = dropped + 1 end
+      end
+    end
+    if not ids or call('EXISTS', READY .. level) == 0 then call('ZREM', LEVELS, level) end
+  end
+elseif most > 0 or paused == 1 then
+  empty_asked = paused == 0 and asked_to_run_empty(inc) or 0
+end
+
+if #taken > 0 then
+  call('HSET', RUN, unpack(runs))
+  call('SADD', HELD .. inc, unpack(taken))
+  call('HSET', log, ARGV[2], cmsgpack.pack(taken), 'high', math.max(high, number))
+  for i = 1, #taken do
+    local rec = tasks[i]
+    if states and call('HEXISTS', STATE, taken[i]) == 1 then
+      tasks[i] = { held, view(taken[i], rec) }
+    else
+      tasks[i] = { held, { taken[i], rec } }
+    end
+  end
+end
+
+local more, due = call('EXISTS', LEVELS), -1
+if paused == 1 then
+  more = 0
+elseif more == 1 then
+  wake()
+else
+  call('DEL', WAKE)
+end
+if more == 0 then
+  -- one worker watches the clock for the next due task; an earlier one wakes another, which takes the clock over
+  local at = nil
+  for _, key in ipairs({ DELAYED, RETRY }) do
+    local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+    if head and (not at or tonumber(head) < at) then at = tonumber(head) end
+  end
+  if at then
+    local watch = call('HMGET', META, 'tw', 'td')
+    local theirs = watch[1] and watch[1] ~= inc and call('ZSCORE', LEASES, watch[1])
+    if not theirs or tonumber(watch[2]) ~= at then
+      call('HSET', META, 'tw', inc, 'td', int(at))
+      due = math.max(0, at - now)
+    end
+  end
+end
+return { 'OK', int(now), more, due, empty_asked, paused, alone, tasks }

@@ -1,0 +1,106 @@
+-- What a named queue is told.
+-- KEYS 1 base
+-- ARGV 1 pause | resume | limit (2: number or '') | replay (2: id) | delete (2: id) | purge (2: most tasks)
+--      | tell (2: incarnation 3: command) | cap (2: most results kept)
+-- reply now, done n [more] | status view | duplicate id | dropped | none
+-- guarantees resume wakes; a replay takes the unique key or changes nothing; a purge is called until it has no more
+local what, now = ARGV[1], clock()
+local id = ARGV[2]
+
+if what == 'pause' then
+  call('HSET', META, 'paused', 1)
+  return { int(now), 'done', 0, 0 }
+elseif what == 'resume' then
+  call('HDEL', META, 'paused')
+  wake() -- whatever is ready, due, or waits aside; the claim that it causes deletes it if there is nothing
+  return { int(now), 'done', 0, 0 }
+elseif what == 'limit' or what == 'cap' then
+  if id == '' then call('HDEL', META, what) else call('HSET', META, what, id) end
+  return { int(now), 'done', 0, 0 }
+elseif what == 'tell' then
+  if not call('ZSCORE', LEASES, id) then return { int(now), 'none' } end
+  if call('LLEN', INBOX .. id) < 1000 then call('RPUSH', INBOX .. id, ARGV[3]) end
+  ring(id)
+  return { int(now), 'done', 0, 0 }
+elseif what == 'purge' then
+  local most, n = tonumber(id), 0
+  local function ended(one, place)
+    local rec, s = call('HGET', TASKS, one), state(one)
+    if not rec or string.sub(rec, 1, 1) ~= 'M' then return end
+    if s.s or (place == 'ready' and call('HEXISTS', VOID, one) == 1) then
+      if s.t then
+        s.t = nil
+        keep(one, s)
+      elseif call('HEXISTS', VOID, one) == 1 and call('HINCRBY', VOID, one, -1) <= 0 then
+        call('HDEL', VOID, one)
+      end
+      return
+    end
+    finish(one, s, 'X', 'purged', now)
+    n = n + 1
+  end
+  local looked = 0
+  local function each(ids, skip, place)
+    looked = looked + #ids
+    for i = 1, #ids do ended(string.sub(ids[i], skip), place) end
+    return #ids
+  end
+  while looked < most do
+    local level = call('ZRANGE', LEVELS, 0, 0)[1]
+    if not level then break end
+    each(call('LPOP', READY .. level, most - looked) or {}, 1, 'ready')
+    if call('EXISTS', READY .. level) == 0 then call('ZREM', LEVELS, level) end
+  end
+  for _, key in ipairs({ DELAYED, RETRY, SUSPECTS }) do
+    local ids = looked < most and call('ZRANGE', key, 0, most - looked - 1) or {}
+    if #ids > 0 then
+      call('ZREM', key, unpack(ids))
+      each(ids, key == SUSPECTS and 1 or 2)
+    end
+  end
+  while looked < most do
+    local name = call('ZRANGE', UNKNOWN, 0, 0)[1]
+    if not name then break end
+    local ids = call('ZRANGE', NAMED .. name, 0, most - looked - 1)
+    if #ids > 0 then call('ZREM', NAMED .. name, unpack(ids)) end
+    each(ids, 1)
+    if call('EXISTS', NAMED .. name) == 0 then call('ZREM', UNKNOWN, name) end
+  end
+  return { int(now), 'done', n, looked >= most and 1 or 0 }
+end
+
+local rec = call('HGET', TASKS, id)
+if not rec then return { int(now), 'none' } end
+local s = state(id)
+local status = string.sub(rec, 1, 1) == 'M' and s.s
+if what == 'delete' then
+  if string.sub(rec, 1, 1) == 'G' then
+    call('ZREM', GONE, id)
+  elseif string.sub(rec, 1, 1) == 'M' then
+    if not status then return { int(now), 'status', view(id, rec) } end
+    call('ZREM', END .. status, id)
+    if s.t then call('HINCRBY', VOID, id, 1) end
+    call('HDEL', STATE, id)
+  else
+    call('ZREM', END .. 'C', id)
+    call('ZREM', END .. 'S', id)
+  end
+  call('HDEL', TASKS, id)
+  return { int(now), 'done', 1, 0 }
+end
+-- replay
+if string.sub(rec, 1, 1) == 'G' then return { int(now), 'none' } end
+if not status then return { int(now), 'status', view(id, rec) } end
+if s.u then
+  local owner = call('HGET', UNIQ, s.u)
+  if owner then return { int(now), 'duplicate', owner } end
+  call('HSET', UNIQ, s.u, id)
+end
+call('ZREM', END .. status, id)
+s.g = (s.g or 0) + 1
+local there = s.t
+s.s, s.w, s.o, s.e, s.n, s.f, s.c, s.t, s.l, s.pg = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
+keep(id, s)
+if there then wake() else ready(string.byte(rec, 3), { id }) end
+call('HINCRBY', META, 'tY', 1)
+return { int(now), 'done', 1, 0 }

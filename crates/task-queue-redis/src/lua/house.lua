@@ -1,0 +1,216 @@
+-- Housekeeping, by claims, heartbeats and stats: each step bounded.
+local STEP = 100
+
+local function promote(now)
+  for _, key in ipairs({ DELAYED, RETRY }) do
+    local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 2 * STEP)
+    if #due > 0 then
+      call('ZREM', key, unpack(due))
+      local by = {}
+      for i = 1, #due do
+        local p = string.byte(due[i], 1)
+        by[p] = by[p] or {}
+        table.insert(by[p], string.sub(due[i], 2))
+      end
+      for p, ids in pairs(by) do ready(p, ids) end
+    end
+  end
+end
+
+local function expire(now)
+  local ids = call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, STEP)
+  for i = 1, #ids do
+    local id, s = ids[i], state(ids[i])
+    local rec = call('HGET', TASKS, id)
+    call('ZREM', EXPIRY, id)
+    if rec and s.x and not s.s and call('HEXISTS', RUN, id) == 0 then
+      unplace(id, string.byte(rec, 3), s)
+      finish(id, s, 'X', 'expired', now, 'tE')
+    end
+  end
+end
+
+-- Forgets everything of an incarnation but that it is closed.
+local function forget(inc)
+  call('ZREM', LEASES, inc)
+  call('HDEL', REG, inc)
+  call('HDEL', KNOWS, inc)
+  call('HDEL', SEEN, inc)
+  call('DEL', CLAIMS .. inc, INBOX .. inc, BELL .. inc)
+end
+
+-- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more.
+local function give_back(inc, reason, now, max)
+  local ids = call('SPOP', HELD .. inc, max)
+  table.sort(ids)
+  local front, n = {}, 0
+  for i = 1, #ids do
+    local id = ids[i]
+    local held = call('HGET', RUN, id)
+    if held and holder(held) == inc then
+      local rec, s = call('HGET', TASKS, id), state(id)
+      call('HDEL', RUN, id)
+      n = n + 1
+      s.a, s.c = (s.a or 0) + 1, (s.c or 0) + 1
+      s.lw, s.ls = call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
+      if call('SREM', CANCEL .. inc, id) == 1 then
+        finish(id, s, 'X', 'asked', now)
+      elseif s.c > string.byte(rec, 4) then
+        finish(id, s, 'F', 'crashed', now)
+      else
+        call('HDEL', PROGRESS, id)
+        if s.c >= 2 then
+          s.p = 'q'
+          call('ZADD', SUSPECTS, int(now), id)
+          wake()
+        else
+          local p = string.byte(rec, 3)
+          front[p] = front[p] or {}
+          table.insert(front[p], id)
+        end
+        keep(id, s)
+      end
+    end
+  end
+  for p, list in pairs(front) do ready(p, list, true) end
+  if n > 0 then call('HINCRBY', META, reason == 'r' and 'tR' or 'tL', n) end
+  if call('EXISTS', HELD .. inc) == 1 then return n, true end
+  call('ZREM', DYING, reason .. inc)
+  call('HDEL', ALONE, inc)
+  call('HDEL', LABEL, inc)
+  call('DEL', CANCEL .. inc)
+  return n, false
+end
+
+local function reap(now, grace)
+  if now >= grace then
+    local dead = call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 10)
+    for i = 1, #dead do
+      call('ZADD', CLOSED, int(now + HOUR), dead[i])
+      call('ZADD', DYING, int(now), 'l' .. dead[i])
+      forget(dead[i])
+    end
+  end
+  local dying = call('ZRANGE', DYING, 0, 0)[1]
+  if dying then give_back(string.sub(dying, 2), string.sub(dying, 1, 1), now, STEP) end
+end
+
+-- Final tasks whose time is over; an id whose retention was shorter than ten minutes leaves a stub until then.
+local function drop(status, ids, now)
+  local recs = call('HMGET', TASKS, unpack(ids))
+  for i = 1, #ids do
+    local id, rec, ended, print = ids[i], recs[i], 0, ''
+    if rec and string.sub(rec, 1, 1) == 'M' then
+      local s = state(id)
+      ended, print = s.e or 0, s.fp or ''
+      if s.t then call('HINCRBY', VOID, id, 1) end
+      call('HDEL', STATE, id)
+    elseif rec then
+      ended, print = tonumber(string.sub(rec, 1, 13)), string.sub(rec, 27, 34)
+    end
+    if rec and ended + REMEMBER > now then
+      call('HSET', TASKS, id, 'G' .. status .. print)
+      call('ZADD', GONE, int(ended + REMEMBER), id)
+    else
+      call('HDEL', TASKS, id)
+    end
+  end
+  call('ZREM', END .. status, unpack(ids))
+end
+
+local function sweep(now)
+  for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do
+    local ids = call('ZRANGEBYSCORE', END .. status, '-inf', now, 'LIMIT', 0, STEP)
+    if #ids > 0 then drop(status, ids, now) end
+  end
+  local gone = call('ZRANGEBYSCORE', GONE, '-inf', now, 'LIMIT', 0, STEP)
+  if #gone > 0 then
+    call('HDEL', TASKS, unpack(gone))
+    call('ZREM', GONE, unpack(gone))
+  end
+  call('ZREMRANGEBYSCORE', CLOSED, '-inf', now)
+  -- over the cap by count, the oldest results go before their time
+  local cap = tonumber(call('HGET', META, 'cap') or 1000000)
+  local over = call('ZCARD', END .. 'C') - cap
+  if over > 0 then
+    local ids = call('ZRANGE', END .. 'C', 0, math.min(over, STEP) - 1)
+    drop('C', ids, now)
+    call('HINCRBY', META, 'tD', #ids)
+  end
+end
+
+-- Tasks of names that no live worker has known for ten minutes have failed.
+local function give_up_names(now)
+  local names = call('ZRANGEBYSCORE', UNKNOWN, '-inf', now - 600000, 'LIMIT', 0, 10)
+  for i = 1, #names do
+    local ids = call('ZRANGE', NAMED .. names[i], 0, STEP - 1)
+    for j = 1, #ids do
+      local s = state(ids[j])
+      call('ZREM', NAMED .. names[i], ids[j])
+      finish(ids[j], s, 'F', 'unknown', now)
+    end
+    if call('EXISTS', NAMED .. names[i]) == 0 then call('ZREM', UNKNOWN, names[i]) end
+  end
+end
+
+-- Totals a minute ago, for the rates.
+local function snapshot(now)
+  local m = call('HMGET', META, 'sn', 'se', 'sf', 'tQ', 'tC', 'tF', 'tS', 'tX', 'tE')
+  if m[1] and now - tonumber(m[1]) < 60000 then return end
+  local ended = 0
+  for i = 5, 9 do ended = ended + tonumber(m[i] or 0) end
+  call('HSET', META, 'pn', m[1] or int(now), 'pe', m[2] or 0, 'pf', m[3] or 0)
+  call('HSET', META, 'sn', int(now), 'se', m[4] or 0, 'sf', ended)
+end
+
+local function house(now, grace)
+  promote(now)
+  reap(now, grace)
+  expire(now)
+  local swept = tonumber(call('HGET', META, 'swept') or 0)
+  if now - swept >= 100 or now < swept then
+    call('HSET', META, 'swept', int(now))
+    sweep(now)
+    give_up_names(now)
+    snapshot(now)
+  end
+end
+
+-- Renews the lease of an incarnation, or registers it: nil if that needs its registration, false if it is closed.
+local function alive(inc, lease, now, label, names, about)
+  if closed(inc) then return false end
+  if not call('ZSCORE', LEASES, inc) then
+    if not label then return nil end
+    call('HSETNX', RUN, '', PAD)
+    call('HSET', REG, inc, about)
+    call('HSET', KNOWS, inc, names)
+    call('HSET', LABEL, inc, label)
+    call('HSET', GENS, string.match(inc, '^[^.]*'), inc)
+    call('HSET', SEEN, inc, int(now) .. ',' .. int(now) .. ',0')
+  end
+  call('ZADD', LEASES, int(now + lease), inc)
+  return true
+end
+
+-- Those of the unknown names that it knows; they are known by a live worker from now on.
+local function knows(inc, now)
+  local found, mine = {}, nil
+  local names = call('ZRANGE', UNKNOWN, 0, STEP - 1)
+  for i = 1, #names do
+    mine = mine or call('HGET', KNOWS, inc) or ''
+    if string.find(mine, '\n' .. names[i] .. '\n', 1, true) then
+      found[#found + 1] = names[i]
+      call('ZADD', UNKNOWN, int(now), names[i])
+    end
+  end
+  return found
+end
+
+-- Whether this one is asked to run empty for a suspect: one live incarnation at a time.
+local function asked_to_run_empty(inc)
+  if call('EXISTS', SUSPECTS) == 0 or call('HEXISTS', ALONE, inc) == 1 then return 0 end
+  local asked = call('HGET', META, 'asked')
+  if asked and asked ~= inc and call('ZSCORE', LEASES, asked) then return 0 end
+  if asked ~= inc then call('HSET', META, 'asked', inc) end
+  return 1
+end

@@ -1,0 +1,228 @@
+//! A task's record out of what a script's `view` says of it. Scripts decode nothing that users wrote, so the counts and
+//! times that they keep are laid over the record that a worker settled last.
+
+use bytes::Bytes;
+use deadpool_redis::redis::Value;
+use task_core::{
+    Failure, FailureKind, Lookup, Name, Progress, QueueError, ResultMessage, TaskId, TaskMessage,
+    TaskOptions, TaskStatus, Timestamp,
+};
+
+use crate::{
+    keys::read_id,
+    reply::{Reply, corrupt},
+};
+
+/// What the store knows of an id.
+pub(crate) enum Seen {
+    /// A task.
+    Task(Box<Task>),
+    /// The end of one whose retention is over, and which task it was.
+    Gone(TaskStatus, u64),
+}
+
+/// A task as it is stored, and its record.
+pub(crate) struct Task {
+    /// Its message, while it is kept.
+    pub(crate) stored: Bytes,
+    /// What is known of it.
+    pub(crate) record: ResultMessage,
+    /// Until when its record is kept, if it is final.
+    until: Option<Timestamp>,
+}
+
+/// The bytes of an ended record before the record itself: two times and a fingerprint.
+const TIMES: usize = 13;
+const HEADER: usize = 2 * TIMES + 8 + 1;
+
+/// Reads a view. `held` is the token and start of a task that was just claimed, whose view is its message alone.
+pub(crate) fn read(queue: &Name, view: Value, held: Option<&str>) -> Result<Seen, QueueError> {
+    let mut view = Reply::new(view)?;
+    let stored_id = view.text()?;
+    let id = read_id(&stored_id)
+        .ok_or_else(|| corrupt(&format!("`{}` is no stored id", stored_id.escape_debug())))?;
+    let stored = view.bytes()?;
+    match stored.first() {
+        Some(b'G') => {
+            let status = status_of(stored.get(1).copied());
+            Ok(Seen::Gone(status, fingerprint(stored.get(2..10).unwrap_or_default())))
+        }
+        Some(b'0'..=b'9') => ended(queue, id, &stored).map(|task| Seen::Task(Box::new(task))),
+        _ => live(queue, id, stored, view, held).map(|task| Seen::Task(Box::new(task))),
+    }
+}
+
+impl Seen {
+    /// As an answer about the id, at this time.
+    pub(crate) fn lookup(self, now: Timestamp) -> Lookup {
+        match self {
+            Self::Gone(..) => Lookup::Expired,
+            Self::Task(task) if task.until.is_some_and(|until| until <= now) => Lookup::Expired,
+            Self::Task(task) => task.record.into(),
+        }
+    }
+
+    /// Its status, and which task it is.
+    pub(crate) fn identity(&self) -> (TaskStatus, u64) {
+        match self {
+            Self::Gone(status, fingerprint) => (*status, *fingerprint),
+            Self::Task(task) => (task.record.status, task.record.fingerprint),
+        }
+    }
+}
+
+fn time_at(stored: &[u8], at: usize) -> Option<Timestamp> {
+    let digits = std::str::from_utf8(stored.get(at..at + TIMES)?).ok()?;
+    digits.parse().ok().map(Timestamp::from_millis)
+}
+
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_be_bytes)
+}
+
+/// A task that its worker ended, and whose message is not kept: COMPLETED or SKIPPED.
+fn ended(queue: &Name, id: TaskId, stored: &Bytes) -> Result<Task, QueueError> {
+    let damaged = || corrupt(&format!("the record of task {id} in queue `{queue}` is damaged"));
+    let finished = time_at(stored, 0).ok_or_else(damaged)?;
+    let until = time_at(stored, TIMES).ok_or_else(damaged)?;
+    let progress = usize::from(*stored.get(HEADER - 1).ok_or_else(damaged)?);
+    if stored.len() < HEADER + progress {
+        return Err(damaged());
+    }
+    let body = stored.slice(HEADER + progress..);
+    let mut record = ResultMessage::from_record(queue.clone(), id.clone(), &body).map_err(|_| damaged())?;
+    record.finished_at = Some(finished);
+    record.progress = read_progress(&stored[HEADER..HEADER + progress]);
+    patch(&mut record, finished);
+    Ok(Task { stored: Bytes::new(), record, until: Some(until) })
+}
+
+/// A worker doesn't know the backend's time to the millisecond, and must be able to send the same bytes again: it leaves
+/// the time of the last error out.
+fn patch(record: &mut ResultMessage, at: Timestamp) {
+    if let Some(last) = record.errors.last_mut()
+        && last.at == Timestamp::default()
+    {
+        last.at = at;
+    }
+}
+
+fn read_progress(stored: &[u8]) -> Option<Progress> {
+    let at = time_at(stored, 0)?;
+    let fraction = f32::from_be_bytes(stored.get(TIMES..TIMES + 4)?.try_into().ok()?);
+    Some(Progress::new(fraction, String::from_utf8_lossy(&stored[TIMES + 4..]), at))
+}
+
+/// Progress as it is stored, but for its time.
+pub(crate) fn write_progress(progress: &Progress) -> Vec<u8> {
+    [&progress.fraction.to_be_bytes(), progress.note.as_bytes()].concat()
+}
+
+fn status_of(letter: Option<u8>) -> TaskStatus {
+    match letter {
+        Some(b'R') => TaskStatus::Running,
+        Some(b'T') => TaskStatus::Retry,
+        Some(b'C') => TaskStatus::Completed,
+        Some(b'F') => TaskStatus::Failed,
+        Some(b'S') => TaskStatus::Skipped,
+        Some(b'X') => TaskStatus::Cancelled,
+        _ => TaskStatus::Pending,
+    }
+}
+
+/// A task whose message is kept.
+fn live(
+    queue: &Name,
+    id: TaskId,
+    stored: Bytes,
+    mut view: Reply,
+    held: Option<&str>,
+) -> Result<Task, QueueError> {
+    let mut record = match TaskMessage::from_record(queue.clone(), id.clone(), &stored) {
+        Ok(message) => ResultMessage::pending(&message, message.enqueued_at.unwrap_or_default()),
+        // what can't be read has no name; its worker settles it by the error that the delivery shows
+        Err(_) => {
+            let message = TaskMessage::new(id.clone(), "unreadable", Bytes::new(), TaskOptions::default())?;
+            let mut unreadable = blank(&message);
+            unreadable.queue = queue.clone();
+            unreadable
+        }
+    };
+    if view.is_empty() {
+        let running = held.is_some();
+        record.status = if running { TaskStatus::Running } else { TaskStatus::Pending };
+        record.attempts = u32::from(running);
+        record.due_at = record.due_at.filter(|_| !running);
+        record.started_at = held.and_then(start);
+        return Ok(Task { stored, record, until: None });
+    }
+    let mut count = || view.number().map(|n| n as u32);
+    let (attempts, failures, crashes, releases, generation) =
+        (count()?, count()?, count()?, count()?, count()?);
+    let settled = view.bytes()?;
+    let settled_at = Timestamp::from_millis(view.number()?);
+    if !settled.is_empty()
+        && let Ok(mut last) = ResultMessage::from_record(queue.clone(), id, &settled)
+    {
+        patch(&mut last, settled_at);
+        last.enqueued_at = record.enqueued_at;
+        last.fingerprint = record.fingerprint;
+        record = last;
+    }
+    let why = view.text()?;
+    let cancelled_over_it = view.flag()?;
+    let (ended_at, until) = (view.number()?, view.number()?);
+    let status = status_of(view.text()?.bytes().next());
+    let label = view.text()?;
+    let last_start = view.number()?;
+    let due = view.number()?;
+    record.progress = read_progress(&view.bytes()?);
+    record.cancel_requested = view.flag()?;
+    let held = view.text()?;
+    let running = status == TaskStatus::Running;
+    record.status = status;
+    record.attempts = attempts + u32::from(running);
+    (record.failures, record.crashes) = (failures, crashes);
+    (record.releases, record.generation) = (releases, generation);
+    record.worker = Some(label).filter(|label| !label.is_empty());
+    let start_time =
+        if running { start(&held) } else { Some(last_start).filter(|t| *t > 0).map(Timestamp::from_millis) };
+    record.started_at = start_time;
+    record.due_at = Some(due).filter(|due| *due > 0).map(Timestamp::from_millis);
+    record.finished_at = Some(ended_at).filter(|at| *at > 0 && status.is_final()).map(Timestamp::from_millis);
+    record.error = match status {
+        TaskStatus::Pending | TaskStatus::Running => None,
+        TaskStatus::Cancelled if cancelled_over_it => Some(reason("asked", crashes)),
+        _ if !why.is_empty() => Some(reason(&why, crashes)),
+        _ => record.error,
+    };
+    let until = status.is_final().then(|| Timestamp::from_millis(until));
+    Ok(Task { stored, record, until })
+}
+
+fn blank(message: &TaskMessage) -> ResultMessage {
+    ResultMessage::pending(message, Timestamp::default())
+}
+
+fn start(held: &str) -> Option<Timestamp> {
+    held.rsplit_once('@')?.1.parse().ok().map(Timestamp::from_millis)
+}
+
+/// Why a script ended a task.
+fn reason(why: &str, crashes: u32) -> Failure {
+    let (kind, words) = match why {
+        "cancelled" => (FailureKind::Cancelled, "cancelled before it ran".to_owned()),
+        "asked" => (FailureKind::Cancelled, "cancelled while it ran".to_owned()),
+        "expired" => (FailureKind::Expired, "it had not started when its time was over".to_owned()),
+        "purged" => (FailureKind::Purged, "its queue was purged".to_owned()),
+        "unknown" => {
+            (FailureKind::UnknownName, "no live worker had code of its name for 10 minutes".to_owned())
+        }
+        "crashed" => {
+            let times = if crashes == 1 { "once".to_owned() } else { format!("{crashes} times") };
+            (FailureKind::Crashed, format!("its worker died under it {times}"))
+        }
+        other => (FailureKind::Other, other.to_owned()),
+    };
+    Failure::new(kind, words)
+}

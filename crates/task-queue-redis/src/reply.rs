@@ -1,0 +1,93 @@
+//! Reading what a script answers.
+
+use bytes::Bytes;
+use deadpool_redis::redis::Value;
+use task_core::QueueError;
+
+/// A list of values, read from its front.
+pub(crate) struct Reply(std::vec::IntoIter<Value>);
+
+impl Reply {
+    /// The list that a script answered.
+    pub(crate) fn new(value: Value) -> Result<Self, QueueError> {
+        match value {
+            Value::Array(values) => Ok(Self(values.into_iter())),
+            other => Err(unexpected("a list", &other)),
+        }
+    }
+
+    /// The next value as it is; nil at the end.
+    pub(crate) fn value(&mut self) -> Value {
+        self.0.next().unwrap_or(Value::Nil)
+    }
+
+    /// The next one, bytes; none for nil.
+    pub(crate) fn bytes(&mut self) -> Result<Bytes, QueueError> {
+        match self.value() {
+            Value::BulkString(bytes) => Ok(bytes.into()),
+            Value::SimpleString(text) => Ok(text.into()),
+            Value::Int(number) => Ok(number.to_string().into()),
+            Value::Nil => Ok(Bytes::new()),
+            other => Err(unexpected("text", &other)),
+        }
+    }
+
+    /// The next one, text.
+    pub(crate) fn text(&mut self) -> Result<String, QueueError> {
+        let bytes = self.bytes()?;
+        String::from_utf8(bytes.into()).map_err(|_| corrupt("a script answered text that is not UTF-8"))
+    }
+
+    /// The next one, a number that is not negative; 0 for none.
+    pub(crate) fn number(&mut self) -> Result<u64, QueueError> {
+        Ok(self.signed()?.max(0).unsigned_abs())
+    }
+
+    /// The next one, a number.
+    pub(crate) fn signed(&mut self) -> Result<i64, QueueError> {
+        match self.value() {
+            Value::Int(number) => Ok(number),
+            Value::Nil => Ok(0),
+            Value::BulkString(text) if text.is_empty() => Ok(0),
+            Value::BulkString(text) => {
+                let number = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<f64>().ok());
+                number.map(|number| number as i64).ok_or_else(|| corrupt("a script answered no number"))
+            }
+            other => Err(unexpected("a number", &other)),
+        }
+    }
+
+    /// The next one, yes or no.
+    pub(crate) fn flag(&mut self) -> Result<bool, QueueError> {
+        Ok(self.signed()? != 0)
+    }
+
+    /// The next one, a list; an empty one for nil.
+    pub(crate) fn list(&mut self) -> Result<Self, QueueError> {
+        match self.value() {
+            Value::Nil => Ok(Self(Vec::new().into_iter())),
+            value => Self::new(value),
+        }
+    }
+
+    /// Whether there is no more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.as_slice().is_empty()
+    }
+}
+
+fn unexpected(what: &str, value: &Value) -> QueueError {
+    let kind = match value {
+        Value::Nil => "nothing",
+        Value::Int(_) => "a number",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "text",
+        Value::Array(_) => "a list",
+        _ => "something else",
+    };
+    corrupt(&format!("a script answered {kind} in place of {what}"))
+}
+
+/// The store has something that can't be.
+pub(crate) fn corrupt(what: &str) -> QueueError {
+    QueueError::Corrupt(what.to_owned())
+}

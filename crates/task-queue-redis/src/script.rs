@@ -1,0 +1,85 @@
+//! The transitions, each one script: what several need is put before their own text.
+
+use std::sync::LazyLock;
+
+use deadpool_redis::redis;
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $name:ident = $flags:literal, $($file:literal),+;)*) => {$(
+        $(#[$doc])*
+        pub(crate) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new($flags, &[$(include_str!(concat!("lua/", $file))),+]));
+    )*};
+}
+
+// Only enqueue is refused over maxmemory: everything else must go on, or a full server could not drain.
+scripts! {
+    ENQUEUE = "#!lua", "base.lua", "enqueue.lua";
+    CLAIM = "#!lua flags=allow-oom", "base.lua", "house.lua", "claim.lua";
+    SETTLE = "#!lua flags=allow-oom", "base.lua", "settle.lua";
+    BEAT = "#!lua flags=allow-oom", "base.lua", "house.lua", "beat.lua";
+    RELEASE = "#!lua flags=allow-oom", "base.lua", "house.lua", "release.lua";
+    LOOK = "#!lua flags=allow-oom", "base.lua", "look.lua";
+    CANCEL = "#!lua flags=allow-oom", "base.lua", "cancel.lua";
+    CONTROL = "#!lua flags=allow-oom", "base.lua", "control.lua";
+    STATS = "#!lua flags=allow-oom", "base.lua", "house.lua", "stats.lua";
+    LIST = "#!lua flags=allow-oom", "base.lua", "list.lua";
+    EXPLAIN = "#!lua flags=allow-oom", "base.lua", "explain.lua";
+}
+
+/// A script and its hash.
+pub(crate) struct Script {
+    text: String,
+    hash: String,
+}
+
+impl Script {
+    fn new(flags: &str, parts: &[&str]) -> Self {
+        let text = format!("{flags}\n{}", parts.join("\n"));
+        let hash = redis::Script::new(&text).get_hash().to_owned();
+        Self { text, hash }
+    }
+
+    /// The call by hash, which can fail with NOSCRIPT and then has done nothing.
+    pub(crate) fn by_hash(&self, call: &Call) -> redis::Cmd {
+        call.command("EVALSHA", &self.hash)
+    }
+
+    /// The call with the text, which also loads it.
+    pub(crate) fn by_text(&self, call: &Call) -> redis::Cmd {
+        call.command("EVAL", &self.text)
+    }
+}
+
+/// The arguments of a call.
+pub(crate) struct Call {
+    base: String,
+    args: Vec<Vec<u8>>,
+}
+
+impl Call {
+    /// A call on a named queue's keys.
+    pub(crate) fn new(base: String) -> Self {
+        Self { base, args: Vec::new() }
+    }
+
+    /// One more argument.
+    pub(crate) fn arg(&mut self, arg: impl Into<Vec<u8>>) -> &mut Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// One more argument, a number.
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
+        self.arg(number.to_string())
+    }
+
+    fn command(&self, name: &str, script: &str) -> redis::Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(1).arg(&self.base);
+        for arg in &self.args {
+            command.arg(arg.as_slice());
+        }
+        command
+    }
+}
