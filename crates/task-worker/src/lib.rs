@@ -1,27 +1,53 @@
-//! Runs tasks: registry, context, worker and command tasks of the task framework.
-#![allow(dead_code, reason = "the worker that uses the inner parts comes next")]
+//! Runs tasks: registry, context and worker of the task framework.
+//!
+//! ```
+//! use std::time::Duration;
+//! use task_queue_memory::MemoryQueue;
+//! use task_worker::{core::TaskQueue, prelude::*};
+//!
+//! #[task]
+//! async fn count_words(text: String) -> TaskResult<usize> {
+//!     Ok(text.split_whitespace().count())
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), task_worker::core::BoxError> {
+//! let queue = TaskQueue::new(MemoryQueue::new());
+//! tokio::spawn(TaskWorker::new(queue.clone(), TaskRegistry::new().register(CountWords::task())).run());
+//! let handle = queue.enqueue(CountWords { text: "one two three".into() }).await?;
+//! assert_eq!(handle.result(Duration::from_secs(10)).await?, 3);
+//! # Ok(())
+//! # }
+//! ```
 
+mod attempt;
 mod blocking;
 mod context;
+mod decide;
+mod engine;
 mod follow_up;
+mod heartbeat;
+mod outcome;
 mod panic;
 mod registry;
+mod settings;
+mod stop;
 mod task;
+mod worker;
 
 #[doc(hidden)]
 pub use blocking::blocking;
 pub use context::TaskContext;
 pub use registry::TaskRegistry;
+pub use settings::WorkerError;
 pub use task::{Task, TaskReturn};
 pub use task_core as core;
 pub use task_macros::task;
+pub use worker::TaskWorker;
 
 /// What a program with tasks needs most.
 pub mod prelude {
     pub use task_core::prelude::*;
 
-    pub use crate::{Task, TaskContext, TaskRegistry, task};
+    pub use crate::{Task, TaskContext, TaskRegistry, TaskWorker, task};
 }
-
-// `#[task]` names this crate by its own name, also in its own tests.
-extern crate self as task_worker;

@@ -1,0 +1,153 @@
+//! One attempt: from a delivery to its settlement.
+
+use std::{sync::Arc, time::Duration};
+
+use task_core::{
+    Delivery, Enqueued, Failure, FailureKind, Outcome, QueueError, Settlement, TaskError, TaskMessage,
+    TaskQueue, WireError,
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::{
+    TaskContext, TaskRegistry,
+    outcome::{Ended, Rules, Why, classify},
+    registry::Registered,
+    settings::Settings,
+};
+
+/// How long an async task may go on after it was told to stop.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// The wait before what a backend that is away could not take is sent again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// An attempt that is about to run.
+pub(crate) struct Attempt {
+    delivery: Arc<Delivery>,
+    registered: Registered,
+    params: bytes::Bytes,
+    pub(crate) ctx: TaskContext,
+    queue: TaskQueue,
+    timeout: Option<Duration>,
+    rules: Rules,
+}
+
+/// What is run of a delivery, or how it ends without a run.
+pub(crate) fn prepare(
+    delivery: Delivery,
+    registry: &TaskRegistry,
+    settings: &Settings,
+    queue: &TaskQueue,
+) -> Result<Attempt, Settlement> {
+    let message: TaskMessage = match &delivery.message {
+        Ok(message) => message.clone(),
+        Err(WireError::Newer { .. }) => return Err(Settlement::new(delivery, Outcome::NameUnknown)),
+        Err(error) => {
+            let error = Failure::new(FailureKind::Params, error.to_string());
+            return Err(Settlement::new(delivery, Outcome::Failed { error }));
+        }
+    };
+    let Some(registered) = registry.get(&message.name).cloned() else {
+        return Err(Settlement::new(delivery, Outcome::NameUnknown));
+    };
+    let kind = &registered.options;
+    let timeout = message.timeout.or(kind.timeout).or(settings.timeout);
+    let rules = Rules {
+        max_retries: message.max_retries.or(kind.max_retries).unwrap_or(settings.max_retries),
+        backoff: message.backoff.or(kind.backoff).unwrap_or(settings.backoff),
+        max_result: queue.payload_limit(),
+    };
+    let deadline = timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
+    let ctx = TaskContext::of(&delivery, &message, queue, deadline);
+    let queue = queue.clone();
+    Ok(Attempt { delivery: delivery.into(), registered, params: message.params, ctx, queue, timeout, rules })
+}
+
+impl Attempt {
+    /// Runs it to its end. `stop` ends it at once, as far as it can be ended.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Settlement {
+        let ctx = &self.ctx;
+        let span = tracing::info_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
+        let (delivery, rules) = (self.delivery.clone(), self.rules);
+        async move {
+            let ended = match self.work(&stop).await {
+                Ended::Returned(Ok(result)) => match self.follow_up(&stop).await {
+                    Ok(()) => Ended::Returned(Ok(result)),
+                    Err(ended) => ended,
+                },
+                ended => ended,
+            };
+            let outcome = classify(ended, delivery.record.failures, rules);
+            if let Outcome::Failed { error } | Outcome::Retry { error, .. } = &outcome {
+                tracing::warn!(kind = %error.kind, error = %error.message.escape_debug(), "the attempt failed");
+            }
+            Settlement::new(delivery, outcome)
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn work(&self, stop: &CancellationToken) -> Ended {
+        let work = self.ctx.clone().scope(self.registered.run(self.params.clone(), self.ctx.clone()));
+        let mut work = std::pin::pin!(work);
+        let timeout = self.timeout.unwrap_or(Duration::MAX);
+        let cancelled = async {
+            self.ctx.cancelled().await;
+            sleep(CANCEL_GRACE).await;
+        };
+        // the work is only borrowed: whichever branch wins, it goes on below or is dropped on purpose
+        let why = tokio::select! {
+            biased;
+            ended = &mut work => return Ended::Returned(ended),
+            () = sleep(timeout) => Why::Timeout(timeout),
+            () = cancelled => Why::Cancel,
+            () = stop.cancelled() => Why::Shutdown,
+        };
+        self.ctx.cancel();
+        tokio::select! {
+            biased;
+            ended = &mut work => Ended::Stopped(why, Some(ended)),
+            // its blocking code has stopped too, and what it returned was polled for above
+            () = self.ctx.no_threads() => Ended::Stopped(why, None),
+        }
+    }
+
+    /// Sends what the task enqueued through its context, until the backend has taken it.
+    async fn follow_up(&self, stop: &CancellationToken) -> Result<(), Ended> {
+        let messages = self.ctx.follow_ups();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let refused = match self.queue.enqueue_messages(messages.clone()).await {
+                Ok(answers) => answers.into_iter().find_map(refused),
+                Err(error) => Some(error),
+            };
+            match refused {
+                None => return Ok(()),
+                Some(error) if error.is_transient() && !matches!(error, QueueError::Full(_)) => {
+                    tracing::warn!(%error, "the follow-ups could not be sent; sending again");
+                }
+                Some(error) => {
+                    let error = TaskError::retry(format!("a follow-up was refused: {error}"));
+                    return Err(Ended::Returned(Err(error)));
+                }
+            }
+            // losing either branch loses nothing: the follow-ups are sent again by their ids
+            tokio::select! {
+                () = sleep(AGAIN) => {}
+                () = stop.cancelled() => return Err(Ended::Stopped(Why::Shutdown, None)),
+            }
+        }
+    }
+}
+
+fn refused(answer: Result<Enqueued, QueueError>) -> Option<QueueError> {
+    match answer {
+        Ok(Enqueued::Full) => Some(QueueError::Full(task_core::Name::DEFAULT_QUEUE)),
+        // there since an earlier attempt: it stays as it is, and nothing is doubled
+        Ok(_) => None,
+        Err(error) => Some(error),
+    }
+}
