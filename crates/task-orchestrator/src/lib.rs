@@ -1,17 +1,46 @@
-//! Keeps N workers alive: settings, and the supervisor of worker processes.
-#![expect(
-    dead_code,
-    reason = "the commands that use the supervisor and the settings follow with the worker library"
-)]
+//! Keeps N workers alive: an orchestrator and its workers in one program.
+//!
+//! A program of your own becomes orchestrator and worker in one, with every flag of `task-orchestrator`:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use task_worker::prelude::*;
+//!
+//! #[task]
+//! async fn count_words(text: String) -> TaskResult<usize> {
+//!     Ok(text.split_whitespace().count())
+//! }
+//!
+//! async fn registry() -> TaskRegistry {
+//!     TaskRegistry::new().register(CountWords::task())
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     task_orchestrator::run(registry)
+//! }
+//! ```
+//!
+//! Started as `./myprogram -n 4 -q localhost:6379` it supervises four processes of itself, which are told by their
+//! environment that they are workers; `registry` is called in these only, so the supervisor opens no database. On
+//! `memory:` with `--input jobs.jsonl` the workers live inside the one process.
+//!
+//! A backend of your own is one more call: [`App::backend`].
+#![expect(dead_code, reason = "the binaries task-orchestrator and task-worker, and monitoring, follow")]
 
+mod app;
 mod batch;
 mod cli;
 mod closed_set;
 mod connect;
 mod crew;
 mod exit;
+mod inside;
 mod logging;
+mod orchestrate;
 mod settings;
 mod signals;
 mod supervisor;
 mod work;
+mod worker_process;
+
+pub use app::{App, IntoRegistry, run};

@@ -1,0 +1,123 @@
+use std::{env, future::Future, path::PathBuf, pin::Pin, process::ExitCode};
+
+use task_core::{Backends, FromUrl};
+use task_queue_memory::MemoryQueue;
+use task_worker::TaskRegistry;
+
+use crate::{
+    cli::OrchestratorArgs,
+    exit::Exit,
+    logging, orchestrate,
+    settings::{Mistake, Settings, Surroundings},
+    worker_process,
+};
+
+/// What an own binary's setup may return: a [`TaskRegistry`], or a `Result` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a setup returns",
+    note = "return a `TaskRegistry`, or a `Result<TaskRegistry, E>` with an error that `anyhow` takes"
+)]
+pub trait IntoRegistry {
+    /// The registry, or why there is none.
+    ///
+    /// # Errors
+    /// If the setup failed.
+    fn into_registry(self) -> anyhow::Result<TaskRegistry>;
+}
+
+impl IntoRegistry for TaskRegistry {
+    fn into_registry(self) -> anyhow::Result<TaskRegistry> {
+        Ok(self)
+    }
+}
+
+impl<E: Into<anyhow::Error>> IntoRegistry for Result<TaskRegistry, E> {
+    fn into_registry(self) -> anyhow::Result<TaskRegistry> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Makes the tasks of an own binary; called only in processes that run tasks.
+pub(crate) type Setup = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = anyhow::Result<TaskRegistry>>>>>;
+
+/// The `main` of a program that is orchestrator and worker in one.
+///
+/// `setup` returns the registry, or a `Result` of it; it is called only in processes that run tasks.
+pub fn run<F, Fut>(setup: F) -> ExitCode
+where
+    F: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
+    Fut::Output: IntoRegistry,
+{
+    App::new().run(setup)
+}
+
+/// [`run`] with backends of your own beside `memory:`.
+#[derive(Debug, Default)]
+pub struct App {
+    backends: Backends,
+}
+
+impl App {
+    /// With the embedded queue.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more backend; it is asked before those that are there anyway whether it takes a URL.
+    #[must_use]
+    pub fn backend<B: FromUrl>(self) -> Self {
+        Self { backends: self.backends.with::<B>() }
+    }
+
+    /// Reads the command line and the environment, and runs.
+    pub fn run<F, Fut>(self, setup: F) -> ExitCode
+    where
+        F: FnOnce() -> Fut + 'static,
+        Fut: Future + 'static,
+        Fut::Output: IntoRegistry,
+    {
+        let setup =
+            || -> Pin<Box<dyn Future<Output = _>>> { Box::pin(async { setup().await.into_registry() }) };
+        self.main(Some(Box::new(setup)))
+    }
+
+    fn main(self, setup: Option<Setup>) -> ExitCode {
+        let backends = self.backends.with::<MemoryQueue>();
+        if env::var_os("TASK_ROLE").is_some_and(|role| role == "worker") {
+            return worker_process::under_orchestrator(&backends, setup).into();
+        }
+        let args = parse::<OrchestratorArgs>();
+        let around = surroundings(&backends, setup.is_some());
+        let settings = match Settings::resolve(args, &around) {
+            Ok(settings) => settings,
+            Err(mistake) => return refuse(&mistake),
+        };
+        logging::start(settings.logs);
+        orchestrate::main(&settings, &backends, setup).into()
+    }
+}
+
+/// The command line, under the name that the program was called by. Ends the process where clap does: on a wrong flag
+/// with 2, after the help with 0.
+fn parse<Args: clap::Parser>() -> Args {
+    let called = env::args_os().next().map(PathBuf::from);
+    let name =
+        called.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let command = Args::command();
+    let command = match name {
+        Some(name) => command.name(name.clone()).bin_name(name),
+        None => command,
+    };
+    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn surroundings(backends: &Backends, own_tasks: bool) -> Surroundings<'_> {
+    let folder = env::current_dir().unwrap_or_else(|_| ".".into());
+    Surroundings { env: &|name| env::var(name).ok(), folder, backends, own_tasks }
+}
+
+fn refuse(mistake: &Mistake) -> ExitCode {
+    eprintln!("error: {mistake}");
+    Exit::Usage.into()
+}

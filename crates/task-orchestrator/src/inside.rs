@@ -1,0 +1,97 @@
+//! The workers of a queue that lives in this process: parts of it.
+
+use task_core::TaskQueue;
+use task_worker::{TaskRegistry, TaskWorker};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    closed_set::ClosedSet,
+    crew::{Command, Health},
+    settings::WorkerSettings,
+};
+
+/// Runs so many workers until they are told to stop and have ended.
+pub(crate) async fn run(
+    queue: TaskQueue,
+    registry: TaskRegistry,
+    workers: u32,
+    settings: WorkerSettings,
+    mut commands: mpsc::Receiver<Command>,
+    health: watch::Sender<Health>,
+) -> anyhow::Result<()> {
+    let queue = TaskQueue::new(ClosedSet::new(queue, registry.names()));
+    let (stop, stopped) = watch::channel(false);
+    let mut running = JoinSet::new();
+    for number in 1..=workers {
+        let worker = settings.apply(TaskWorker::new(queue.clone(), registry.clone()));
+        let mut stopped = stopped.clone();
+        let until = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+        running.spawn(worker.label(format!("worker_{number}")).run_until(until));
+    }
+    while !running.is_empty() {
+        health.send_replace(Health { alive: running.len(), ..Health::default() });
+        // safe to lose: a `JoinSet` keeps what ended, a channel what was sent
+        tokio::select! {
+            Some(ended) = running.join_next() => match ended {
+                Ok(result) => result?,
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => return Err(error.into()),
+            },
+            Some(command) = commands.recv() => match command {
+                Command::Stop => drop(stop.send_replace(true)),
+                Command::StopNow => running.abort_all(),
+                Command::Reload => tracing::warn!("HUP restarts worker processes; on `memory:` there are none"),
+            },
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Serialize};
+    use task_core::{FailureKind, Name, ResultError, TaskParams};
+    use task_queue_memory::MemoryQueue;
+
+    use super::*;
+    use crate::crew::Crew;
+
+    #[derive(Serialize, Deserialize, TaskParams)]
+    #[task(output = usize)]
+    struct Count {
+        text: String,
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_workers_of_one_process_run_tasks_and_stop_when_told() {
+        let queue = TaskQueue::new(MemoryQueue::new());
+        let registry = TaskRegistry::new()
+            .register_fn(|count: Count, _ctx| async move { Ok(count.text.split_whitespace().count()) });
+        let settings = WorkerSettings {
+            queues: vec![(Name::DEFAULT_QUEUE, 1)],
+            concurrency: Some(2),
+            max_retries: None,
+            grace: Duration::from_secs(1),
+        };
+        let over = queue.clone();
+        let crew = Crew::start(async move |commands, health| {
+            run(over, registry, 4, settings, commands, health).await
+        });
+        let patience = Duration::from_secs(20);
+        let handle = queue.enqueue(Count { text: "one two three".into() }).await.unwrap();
+        assert_eq!(handle.result(patience).await.unwrap(), 3);
+        let unknown = queue.enqueue_named::<()>("nobody", &()).await.unwrap();
+        let error = unknown.result(patience).await.unwrap_err();
+        assert!(
+            matches!(&error, ResultError::Failed { failure, .. } if failure.kind == FailureKind::UnknownName),
+            "{error}"
+        );
+        crew.tell(Command::Stop).await;
+        tokio::time::timeout(patience, crew.over).await.expect("it stops").unwrap().unwrap();
+    }
+}

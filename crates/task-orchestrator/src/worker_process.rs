@@ -1,0 +1,83 @@
+//! A process that is one worker: under an orchestrator.
+
+use std::{env, path::PathBuf};
+
+use task_core::{Backends, QueueError};
+use task_worker::TaskWorker;
+
+use crate::{
+    app::Setup,
+    connect::connect,
+    exit::Exit,
+    logging,
+    orchestrate::registry,
+    settings::{Logs, Surroundings, WorkerSettings},
+};
+
+impl WorkerSettings {
+    /// The worker, told what the flags say.
+    pub(crate) fn apply(&self, mut worker: TaskWorker) -> TaskWorker {
+        worker = worker.queues(self.queues.clone()).grace(self.grace);
+        if let Some(concurrency) = self.concurrency {
+            worker = worker.concurrency(concurrency);
+        }
+        match self.max_retries {
+            Some(retries) => worker.max_retries(retries),
+            None => worker,
+        }
+    }
+}
+
+/// Told by its environment what to do. It waits for the queue without end: its orchestrator looks after it.
+pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> Exit {
+    let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let around = Surroundings { env: &text, folder: PathBuf::new(), backends, own_tasks: setup.is_some() };
+    let format = text("LOG_FORMAT").unwrap_or_else(|| "text".into());
+    match Logs::resolve(None, &format, &around) {
+        Ok(logs) => logging::start(logs),
+        Err(mistake) => return fail(Exit::Usage, mistake),
+    }
+    let Some(url) = text("TASK_QUEUE") else {
+        return fail(
+            Exit::Usage,
+            "TASK_ROLE is `worker`, and TASK_QUEUE is not set: start the orchestrator instead",
+        );
+    };
+    block_on(async {
+        let queue = connect(backends, &url, None, |error| {
+            tracing::warn!(%error, "waiting for the queue");
+            // said to the orchestrator, so that it does not take a worker without a queue for one that hangs
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("waiting for the queue")]);
+        });
+        let queue = queue.await.map_err(|error| (no_queue(&error), error.into()))?;
+        let registry = registry(setup).await.map_err(|error| (Exit::Usage, error))?;
+        let worker = TaskWorker::from_env(queue, registry).map_err(|error| (Exit::Usage, error.into()))?;
+        worker.run().await.map_err(|error| (Exit::NoQueue, error.into()))
+    })
+}
+
+fn no_queue(error: &QueueError) -> Exit {
+    match error {
+        QueueError::Invalid(_) => Exit::Usage,
+        _ => Exit::NoQueue,
+    }
+}
+
+fn block_on(life: impl Future<Output = Result<(), (Exit, anyhow::Error)>>) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::NoQueue, format!("can't start the runtime: {error}")),
+    };
+    let ended = runtime.block_on(life);
+    // a blocking task that can't be stopped must not keep the process
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => Exit::Done,
+        Err((exit, error)) => fail(exit, format!("{error:#}")),
+    }
+}
+
+fn fail(exit: Exit, error: impl std::fmt::Display) -> Exit {
+    eprintln!("error: {error}");
+    exit
+}
