@@ -3,7 +3,7 @@
 use base64::{
     Engine as _,
     alphabet::Alphabet,
-    engine::{GeneralPurpose, GeneralPurposeConfig},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use task_core::{Name, QueueError, TaskId};
 use uuid::Uuid;
@@ -59,8 +59,12 @@ const ORDERED: Alphabet =
         Ok(alphabet) => alphabet,
         Err(_) => panic!("64 different characters"),
     };
-const SHORT: GeneralPurpose =
-    GeneralPurpose::new(&ORDERED, GeneralPurposeConfig::new().with_encode_padding(false));
+const SHORT: GeneralPurpose = GeneralPurpose::new(
+    &ORDERED,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
 
 /// An id as it is stored: a UUID as 22 characters, which saves 14 in each structure, any other text behind a colon.
 pub(crate) fn stored_id(id: &TaskId) -> String {
