@@ -22,6 +22,7 @@
 
 mod attempt;
 mod blocking;
+pub mod command;
 mod context;
 mod decide;
 mod engine;
