@@ -22,6 +22,7 @@
 
 mod attempt;
 mod blocking;
+#[doc(hidden)] // until a tasks.toml can be read and run
 pub mod command;
 mod context;
 mod decide;
