@@ -226,11 +226,16 @@ impl Engine {
     fn settle(&mut self, index: usize) {
         let worker = self.board.incarnation();
         let lane = &mut self.lanes[index];
-        if lane.unsettled.is_empty() || !lane.settling.is_empty() {
+        if !lane.settling.is_empty() {
             return;
         }
-        let batch = lane.unsettled.len().min(Batch::MAX);
-        lane.settling = lane.unsettled.drain(..batch).collect();
+        // what is given back goes to the front, where a claim of our own that still waits would take it again
+        let claiming = lane.asked.is_some();
+        let now = |end: &mut Settlement| !claiming || end.outcome != Outcome::Released;
+        lane.settling = lane.unsettled.extract_if(.., now).take(Batch::MAX).collect();
+        if lane.settling.is_empty() {
+            return;
+        }
         let request = SettleRequest::new(lane.name.clone(), lane.settling.clone());
         let queue = self.queue.clone();
         self.calls.spawn(async move {

@@ -1,0 +1,181 @@
+//! A worker on the memory queue: what becomes of tasks that end in every way, and of the worker's own end.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use task_queue_memory::MemoryQueue;
+use task_worker::{
+    core::{FailureKind, RetryPolicy, TaskStatus},
+    prelude::*,
+};
+use tokio::sync::{Notify, oneshot};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[derive(Serialize, Deserialize, TaskParams)]
+#[task(output = u32)]
+struct Number {
+    n: u32,
+}
+
+#[derive(Serialize, Deserialize, TaskParams)]
+struct Mail {
+    to: u32,
+}
+
+async fn with_worker<T>(
+    queue: &TaskQueue,
+    registry: TaskRegistry,
+    set: impl FnOnce(TaskWorker) -> TaskWorker,
+    test: impl Future<Output = T>,
+) -> T {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = set(TaskWorker::new(queue.clone(), registry).backoff(RetryPolicy::fixed(Duration::ZERO)));
+    let running = tokio::spawn(worker.run_until(async {
+        let _ = stopped.await;
+    }));
+    let ended = tokio::time::timeout(SOON, test).await.expect("the test ends in time");
+    drop(stop);
+    tokio::time::timeout(SOON, running).await.expect("the worker stops in time").unwrap().unwrap();
+    ended
+}
+
+fn memory() -> TaskQueue {
+    TaskQueue::new(MemoryQueue::new())
+}
+
+#[tokio::test]
+async fn a_task_that_fails_is_tried_again_until_it_returns() {
+    let queue = memory();
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = runs.clone();
+    let registry = TaskRegistry::new().register_fn(move |number: Number, ctx| async move {
+        if counted.fetch_add(1, Ordering::SeqCst) < 2 {
+            Err("not yet".into())
+        } else {
+            Ok(number.n + ctx.attempt())
+        }
+    });
+    let value = with_worker(&queue, registry, |worker| worker, async {
+        queue.enqueue(Number { n: 10 }).await.unwrap().result(SOON).await.unwrap()
+    });
+    assert_eq!((value.await, runs.load(Ordering::SeqCst)), (13, 3));
+}
+
+#[tokio::test]
+async fn panics_and_timeouts_end_an_attempt_and_nothing_else() {
+    let queue = memory();
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move {
+        match number.n {
+            0 => panic!("zero"),
+            1 => std::future::pending().await,
+            n => Ok(n),
+        }
+    });
+    let test = async {
+        let mut failures = Vec::new();
+        for n in [0, 1] {
+            let number = queue.enqueue(Number { n }).max_retries(0).timeout(Duration::from_millis(50));
+            let record = number.await.unwrap();
+            assert!(record.result(SOON).await.is_err());
+            failures.push(record.message().await.unwrap().unwrap().error.unwrap());
+        }
+        assert_eq!((failures[0].kind, failures[1].kind), (FailureKind::Panic, FailureKind::Timeout));
+        assert!(failures[0].message.contains("tests/worker.rs:"), "{}", failures[0]);
+        assert_eq!(queue.enqueue(Number { n: 2 }).await.unwrap().result(SOON).await.unwrap(), 2);
+    };
+    with_worker(&queue, registry, |worker| worker, test).await;
+}
+
+#[tokio::test]
+async fn blocking_code_that_timed_out_is_settled_once_it_has_stopped() {
+    let queue = memory();
+    let registry = TaskRegistry::new().register_blocking(|_: Number, ctx| {
+        while !ctx.is_cancelled() {
+            std::thread::yield_now();
+        }
+        Err(TaskError::cancelled())
+    });
+    let test = async {
+        let number =
+            queue.enqueue(Number { n: 0 }).max_retries(0).timeout(Duration::from_millis(50)).await.unwrap();
+        assert!(number.result(SOON).await.is_err());
+        assert_eq!(number.message().await.unwrap().unwrap().error.unwrap().kind, FailureKind::Timeout);
+    };
+    with_worker(&queue, registry, |worker| worker, test).await;
+}
+
+#[tokio::test]
+async fn a_running_task_is_told_that_it_is_cancelled() {
+    let queue = memory();
+    let started = Arc::new(Notify::new());
+    let start = started.clone();
+    let registry = TaskRegistry::new().register_fn(move |_: Number, ctx| async move {
+        start.notify_one();
+        ctx.cancelled().await;
+        Err(TaskError::cancelled())
+    });
+    let test = async {
+        let number = queue.enqueue(Number { n: 0 }).await.unwrap();
+        started.notified().await;
+        number.cancel().await.unwrap();
+        assert!(number.result(SOON).await.is_err());
+        assert_eq!(number.status().await.unwrap(), Some(TaskStatus::Cancelled));
+    };
+    with_worker(&queue, registry, |worker| worker, test).await;
+}
+
+#[tokio::test]
+async fn follow_ups_are_enqueued_once_however_often_the_task_ran() {
+    let queue = memory();
+    let mails = Arc::new(AtomicU32::new(0));
+    let counted = mails.clone();
+    let registry = TaskRegistry::new()
+        .register_fn(|number: Number, ctx| async move {
+            ctx.enqueue(Mail { to: number.n }).await?;
+            if ctx.attempt() < 3 { Err("not yet".into()) } else { Ok(number.n) }
+        })
+        .register_fn(move |_: Mail, _| async move {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+    queue.enqueue(Number { n: 7 }).await.unwrap();
+    let worker = TaskWorker::new(queue.clone(), registry).backoff(RetryPolicy::fixed(Duration::ZERO));
+    tokio::time::timeout(SOON, worker.drain()).await.expect("it drains in time").unwrap();
+    assert_eq!(mails.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_gives_back_what_it_saw_stop() {
+    // a claim of the stopping worker that still waited took the task that had been given back, which counted twice
+    let queue = memory();
+    let started = Arc::new(Notify::new());
+    let start = started.clone();
+    let registry = TaskRegistry::new().register_fn(move |_: Number, _| async move {
+        start.notify_one();
+        std::future::pending().await
+    });
+    let number = queue.enqueue(Number { n: 0 }).await.unwrap();
+    with_worker(&queue, registry, |worker| worker.grace(Duration::from_millis(50)), started.notified()).await;
+    let record = number.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.releases, record.crashes), (TaskStatus::Pending, 1, 0));
+}
+
+#[tokio::test]
+async fn a_task_of_an_unknown_name_stops_no_other() {
+    let queue = memory();
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) });
+    let mail = queue.enqueue(Mail { to: 1 }).await.unwrap();
+    let value = with_worker(&queue, registry, |worker| worker, async {
+        queue.enqueue(Number { n: 2 }).await.unwrap().result(SOON).await.unwrap()
+    });
+    assert_eq!(value.await, 2);
+    assert_ne!(mail.status().await.unwrap(), Some(TaskStatus::Completed));
+}
