@@ -121,7 +121,7 @@ impl Attempt {
         }
         loop {
             let refused = match self.queue.enqueue_messages(messages.clone()).await {
-                Ok(answers) => answers.into_iter().find_map(refused),
+                Ok(answers) => messages.iter().zip(answers).find_map(refused),
                 Err(error) => Some(error),
             };
             match refused {
@@ -143,9 +143,9 @@ impl Attempt {
     }
 }
 
-fn refused(answer: Result<Enqueued, QueueError>) -> Option<QueueError> {
+fn refused((message, answer): (&TaskMessage, Result<Enqueued, QueueError>)) -> Option<QueueError> {
     match answer {
-        Ok(Enqueued::Full) => Some(QueueError::Full(task_core::Name::DEFAULT_QUEUE)),
+        Ok(Enqueued::Full) => Some(QueueError::Full(message.queue.clone())),
         // there since an earlier attempt: it stays as it is, and nothing is doubled
         Ok(_) => None,
         Err(error) => Some(error),

@@ -60,7 +60,10 @@ pub(crate) struct Engine {
     attempts: JoinSet<(usize, Settlement)>,
     books: Books,
     stopping: bool,
+    /// By a command.
     paused: bool,
+    /// By a signal.
+    suspended: bool,
     drain: bool,
     /// A call was answered since this incarnation began.
     heard: bool,
@@ -95,6 +98,7 @@ impl Engine {
             settings: settings.into(),
             stopping: false,
             paused: false,
+            suspended: false,
             drain,
             heard: true,
         }
@@ -149,7 +153,7 @@ impl Engine {
     }
 
     fn obey(&mut self, stop: Stop, deadline: &mut Option<Instant>) {
-        self.paused = stop == Stop::Paused || (self.paused && stop != Stop::Run);
+        self.suspended = stop == Stop::Paused;
         match stop {
             Stop::Run | Stop::Paused => {}
             Stop::Graceful if !self.stopping => {
@@ -197,7 +201,7 @@ impl Engine {
         self.books.asked = self.lanes.iter().filter_map(|lane| lane.asked).sum();
         let unsettled: usize = self.lanes.iter().map(|lane| lane.unsettled.len() + lane.settling.len()).sum();
         self.books.unsettled = u32::try_from(unsettled).unwrap_or(u32::MAX);
-        self.books.resting = self.stopping || self.paused;
+        self.books.resting = self.stopping || self.paused || self.suspended;
     }
 
     fn claim(&mut self, index: usize, tasks: u32, shared: bool) {
@@ -402,5 +406,33 @@ where
         };
         tracing::warn!(what, error = %error.to_string().escape_debug(), "the queue did not answer; sending again");
         sleep(if error.is_transient() { Duration::from_millis(300) } else { Duration::from_secs(2) }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use task_queue_memory::MemoryQueue;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_by_command_and_one_by_signal_each_end_by_their_own_word() {
+        // a paused worker went on at the next turn of its loop, since no signal said that it rests
+        let queue = TaskQueue::new(MemoryQueue::new());
+        let mut engine = Engine::new(queue, TaskRegistry::new(), Settings::default(), false);
+        let mut rests = |signal, command: Option<WorkerCommand>| {
+            if let Some(command) = command {
+                engine.told(Told::Command(command));
+            }
+            engine.obey(signal, &mut None);
+            engine.count();
+            engine.books.room() == 0
+        };
+        assert!(!rests(Stop::Run, None));
+        assert!(rests(Stop::Run, Some(WorkerCommand::Pause)));
+        assert!(rests(Stop::Paused, None));
+        assert!(rests(Stop::Run, None), "CONT does not undo the command");
+        assert!(!rests(Stop::Run, Some(WorkerCommand::Resume)));
+        assert!(rests(Stop::Paused, None));
     }
 }
