@@ -1,4 +1,4 @@
-//! Runs tasks: registry, context and worker of the task framework.
+//! Runs tasks: registry, context, worker and command tasks of the task framework.
 //!
 //! ```
 //! use std::time::Duration;
@@ -22,7 +22,6 @@
 
 mod attempt;
 mod blocking;
-#[doc(hidden)] // until a tasks.toml can be read and run
 pub mod command;
 mod context;
 mod decide;

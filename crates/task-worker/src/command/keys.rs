@@ -105,25 +105,4 @@ const KEYS: &[Key] = &[
         "Lets a filled-in value begin with `-` where no literal `--` stands before it. Only for programs that can't \
          mistake it for an option.",
     ),
-    key(
-        "priority",
-        "a number from 0 to 100",
-        "50",
-        "The highest runs first. Holds for tasks that are enqueued with this file at hand (`--input`); others bring \
-         their own.",
-    ),
-    key(
-        "max_crashes",
-        "a number from 0 to 255",
-        "3",
-        "How many times the worker may die under a task before it fails; 0 means at most once. Holds for tasks that are \
-         enqueued with this file at hand (`--input`); others bring their own.",
-    ),
-    key(
-        "retention",
-        "a duration",
-        "24 h, and 7 days if it FAILED",
-        "How long the result is kept. Holds for tasks that are enqueued with this file at hand (`--input`); others \
-         bring their own.",
-    ),
 ];

@@ -1,9 +1,19 @@
 //! Command tasks: programs that a `tasks.toml` names, run directly, never through a shell.
-#![allow(dead_code, reason = "the reader of tasks.toml and the runner that use these parts come next")]
+//!
+//! ```toml
+//! [tasks.word_count]
+//! command = ["wc", "-w", "--", "{path}"]
+//! timeout = "30s"
+//! ```
 
+mod file;
 mod keys;
 mod nearest;
 mod output;
+mod run;
+mod spawn;
+mod spec;
 mod template;
 
+pub use file::{TaskFile, TaskFileError};
 pub use keys::{Key, keys};

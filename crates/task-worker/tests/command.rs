@@ -1,0 +1,178 @@
+//! Command tasks run by a worker: real processes.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use task_core::{Failure, FailureKind, ResultError, TaskHandle, TaskQueue};
+use task_queue_memory::MemoryQueue;
+use task_worker::{TaskRegistry, TaskWorker, command::TaskFile};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A worker with one command task, `t`, that is `sh -c SCRIPT` with more keys; it stops with the test.
+struct Bench {
+    queue: TaskQueue,
+    folder: tempfile::TempDir,
+    worker: tokio::task::JoinHandle<()>,
+}
+
+impl Bench {
+    fn new(command: &[&str], more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tasks.toml");
+        fs::write(&path, format!("[tasks.t]\nmax_retries = 0\ncommand = {command:?}\n{more}\n")).unwrap();
+        let registry = TaskFile::load(&path).unwrap().register(TaskRegistry::new());
+        let queue = TaskQueue::new(MemoryQueue::new());
+        let worker = TaskWorker::new(queue.clone(), registry);
+        let worker = tokio::spawn(async move { worker.run_until(std::future::pending()).await.unwrap() });
+        Self { queue, folder, worker }
+    }
+
+    fn sh(script: &str, more: &str) -> Self {
+        Self::new(&["sh", "-c", script], more)
+    }
+
+    async fn enqueue(&self, params: Value) -> TaskHandle<Value> {
+        self.queue.enqueue_named("t", &params).await.unwrap()
+    }
+
+    async fn run(&self, params: Value) -> Result<Value, ResultError> {
+        self.enqueue(params).await.result(LONG).await
+    }
+
+    async fn failure(&self, params: Value) -> Failure {
+        match self.run(params).await {
+            Err(ResultError::Failed { failure, .. }) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
+}
+
+/// Waits for what a command writes into a file.
+async fn content(path: &Path) -> String {
+    let end = Instant::now() + LONG;
+    loop {
+        match fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+            _ if Instant::now() > end => panic!("nothing was written to {}", path.display()),
+            _ => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn until_gone(pid: &str) {
+    let end = Instant::now() + LONG;
+    let alive = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    while alive() {
+        assert!(Instant::now() < end, "process {pid} lives on");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn params_fill_arguments_whole_and_shell_characters_are_passed_as_they_are() {
+    let bench = Bench::new(&["printf", "%s|%s", "{a}", "{b}"], "");
+    let nasty = "$(touch x); `id` && rm -rf * \"'\n";
+    assert_eq!(bench.run(json!({"a": nasty, "b": 7})).await.unwrap(), json!(format!("{nasty}|7")));
+    let failure = bench.failure(json!({"a": "-n", "b": 1})).await;
+    assert_eq!(failure.kind, FailureKind::Params);
+    assert!(failure.message.contains("param `a` begins with `-`"), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn params_arrive_as_json_on_stdin_and_json_comes_back() {
+    let bench = Bench::new(&["cat"], "");
+    let params = json!({"path": "a b", "list": [1, 2.5, null]});
+    assert_eq!(bench.run(params.clone()).await.unwrap(), params);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_params_that_a_command_does_not_read_hold_nothing_up() {
+    let bench = Bench::sh("echo done", "");
+    assert_eq!(bench.run(json!({"large": "x".repeat(500_000)})).await.unwrap(), json!("done"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_say_what_becomes_of_the_task_and_the_end_of_stderr_says_why() {
+    let bench =
+        Bench::sh("echo no such row >&2; exit $(cat | tr -dc 0-9)", "fatal_codes = [65]\nskip_codes = [9]");
+    let failure = bench.failure(json!({"code": 3})).await;
+    assert_eq!(failure, failure_of(FailureKind::Error, "exit code 3: no such row"));
+    assert_eq!(
+        bench.failure(json!({"code": 65})).await,
+        failure_of(FailureKind::Fatal, "exit code 65: no such row")
+    );
+    let skipped = bench.run(json!({"code": 9})).await;
+    assert!(matches!(skipped, Err(ResultError::Skipped { .. })), "{skipped:?}");
+    assert_eq!(Bench::sh("kill -9 $$", "").failure(json!({})).await.message, "ended by signal 9");
+}
+
+fn failure_of(kind: FailureKind, message: &str) -> Failure {
+    Failure::new(kind, message)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_output_than_a_result_may_have_fails_and_ends_a_command_that_never_stops() {
+    let failure = Bench::new(&["yes"], "").failure(json!({})).await;
+    assert_eq!(failure.kind, FailureKind::Result);
+    assert!(failure.message.contains("more than 1048576 bytes"), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_is_small_and_never_has_the_url_of_the_queue() {
+    let bench = Bench::new(&["env"], "env = { MORE = \"1\" }");
+    let handle = bench.enqueue(json!({})).await;
+    let text = handle.result(LONG).await.unwrap();
+    let mut names: Vec<&str> =
+        text.as_str().unwrap().lines().filter_map(|line| line.split('=').next()).collect();
+    names.retain(|name| !["HOME", "LANG", "TZ"].contains(name)); // where they are set
+    names.sort_unstable();
+    assert_eq!(names, ["MORE", "PATH", "TASK_ATTEMPT", "TASK_ID"]);
+    assert!(text.as_str().unwrap().contains(&format!("TASK_ID={}", handle.id())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_its_timeout_a_command_gets_term_and_what_ignores_it_is_killed_with_its_whole_group() {
+    let script = "trap '' TERM; sleep 1000 & echo $! > child; echo $$ > leader; wait; wait";
+    let bench = Bench::sh(script, "timeout = \"300ms\"\nkill_after = \"200ms\"");
+    let handle = bench.enqueue(json!({})).await;
+    let (child, leader) = (
+        content(&bench.folder.path().join("child")).await,
+        content(&bench.folder.path().join("leader")).await,
+    );
+    let Err(ResultError::Failed { failure, .. }) = handle.result(LONG).await else { panic!("it failed") };
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    // the attempt is settled only once the process has ended
+    assert!(fs::metadata(format!("/proc/{leader}")).is_err());
+    until_gone(&child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_ends_the_command_by_term() {
+    let bench =
+        Bench::sh("trap 'echo heard > heard; exit 0' TERM; echo > ready; while :; do sleep 0.05; done", "");
+    let handle = bench.enqueue(json!({})).await;
+    content(&bench.folder.path().join("ready")).await;
+    handle.cancel().await.unwrap();
+    assert!(matches!(handle.result(LONG).await, Err(ResultError::Cancelled { .. })));
+    assert_eq!(content(&bench.folder.path().join("heard")).await, "heard");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_leaves_in_its_group_ends_with_it_and_holds_nothing_up() {
+    let bench = Bench::sh("sleep 1000 & echo $! > child; echo done", "");
+    let begun = Instant::now();
+    assert_eq!(bench.run(json!({})).await.unwrap(), json!("done"));
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
+    until_gone(&content(&bench.folder.path().join("child")).await).await;
+}
