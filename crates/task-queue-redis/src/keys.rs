@@ -46,11 +46,6 @@ impl Keys {
     pub(crate) fn queues(&self) -> String {
         format!("{}:queues", self.prefix)
     }
-
-    /// The pattern of the channels on which ends of tasks are told.
-    pub(crate) fn done_pattern(&self) -> String {
-        format!("{}:{{*}}:done", self.prefix)
-    }
 }
 
 // in the order of ASCII, so that ids sort in the store as they do as numbers

@@ -1,13 +1,29 @@
-//! The Redis backend of the task framework.
+//! The Redis backend of the task framework, for Redis 7.0 or newer and Valkey; no modules are needed.
 //!
-//! Its scripts, keys and records are here; the calls of [`task_core::Queue`] over them follow.
-#![expect(dead_code, reason = "the calls that use the scripts follow")]
+//! ```no_run
+//! # async fn connect() -> Result<(), task_core::QueueError> {
+//! use task_core::TaskQueue;
+//! use task_queue_redis::RedisQueue;
+//!
+//! let queue = TaskQueue::new(RedisQueue::connect("localhost:6379").await?);
+//! # drop(queue);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each transition of a task is one script (`src/lua`), whose header says its keys, arguments, reply and guarantees. Keys
+//! are one base, `prefix:{queue}`, and fixed suffixes.
 
 mod clock;
+mod connect;
 mod error;
+mod info;
 mod keys;
+mod queue;
 mod record;
 mod reply;
 mod script;
+mod url;
 
+pub use queue::RedisQueue;
 pub use task_core;

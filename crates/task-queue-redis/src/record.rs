@@ -143,9 +143,9 @@ fn live(
         // what can't be read has no name; its worker settles it by the error that the delivery shows
         Err(_) => {
             let message = TaskMessage::new(id.clone(), "unreadable", Bytes::new(), TaskOptions::default())?;
-            let mut unreadable = blank(&message);
-            unreadable.queue = queue.clone();
-            unreadable
+            let mut record = ResultMessage::pending(&message, Timestamp::default());
+            record.queue = queue.clone();
+            record
         }
     };
     if view.is_empty() {
@@ -198,10 +198,6 @@ fn live(
     };
     let until = status.is_final().then(|| Timestamp::from_millis(until));
     Ok(Task { stored, record, until })
-}
-
-fn blank(message: &TaskMessage) -> ResultMessage {
-    ResultMessage::pending(message, Timestamp::default())
 }
 
 fn start(held: &str) -> Option<Timestamp> {

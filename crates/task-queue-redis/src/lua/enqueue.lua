@@ -6,7 +6,7 @@
 -- guarantees per task all or nothing; an id that is there is left as it is; a lock has one live owner
 local now = clock()
 local n = #ARGV / 4
-local limit = tonumber(call('HGET', META, 'limit') or nil)
+local limit = tonumber(call("HGET", META, "limit") or "")
 local room = nil
 if limit then
   local waiting = call('HLEN', TASKS) - math.max(0, call('HLEN', RUN) - 1) - call('ZCARD', GONE)

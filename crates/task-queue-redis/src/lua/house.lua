@@ -91,8 +91,14 @@ local function reap(now, grace)
       forget(dead[i])
     end
   end
-  local dying = call('ZRANGE', DYING, 0, 0)[1]
-  if dying then give_back(string.sub(dying, 2), string.sub(dying, 1, 1), now, STEP) end
+  -- several may have died together, and one that held nothing must not keep back the tasks of the next
+  local left = STEP
+  while left > 0 do
+    local dying = call('ZRANGE', DYING, 0, 0)[1]
+    if not dying then break end
+    local given = give_back(string.sub(dying, 2), string.sub(dying, 1, 1), now, left)
+    left = left - math.max(given, 1)
+  end
 end
 
 -- Final tasks whose time is over; an id whose retention was shorter than ten minutes leaves a stub until then.

@@ -1,0 +1,33 @@
+//! The Redis queue keeps every promise of the queue contract.
+
+mod support;
+
+use std::time::Duration;
+
+use support::Server;
+use task_queue_redis::{RedisQueue, task_core::Name};
+use task_testkit::Harness;
+
+struct Redis {
+    queue: RedisQueue,
+    _server: Server,
+}
+
+impl Harness for Redis {
+    type Queue = RedisQueue;
+    async fn open() -> Self {
+        let server = Server::start(&[]);
+        Self { queue: server.queue().await, _server: server }
+    }
+    fn queue(&self) -> &RedisQueue {
+        &self.queue
+    }
+    async fn advance(&self, by: Duration) {
+        self.queue.advance_clock(&Name::DEFAULT_QUEUE, by, true).await.unwrap();
+    }
+    async fn outage(&self, by: Duration) {
+        self.queue.advance_clock(&Name::DEFAULT_QUEUE, by, false).await.unwrap();
+    }
+}
+
+task_testkit::conformance!(Redis);
