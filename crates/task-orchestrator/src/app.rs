@@ -2,13 +2,14 @@ use std::{env, future::Future, path::PathBuf, pin::Pin, process::ExitCode};
 
 use task_core::{Backends, FromUrl};
 use task_queue_memory::MemoryQueue;
+use task_queue_redis::RedisQueue;
 use task_worker::TaskRegistry;
 
 use crate::{
-    cli::OrchestratorArgs,
+    cli::{OrchestratorArgs, WorkerArgs},
     exit::Exit,
     logging, orchestrate,
-    settings::{Mistake, Settings, Surroundings},
+    settings::{LoneWorker, Mistake, Settings, Surroundings},
     worker_process,
 };
 
@@ -52,14 +53,14 @@ where
     App::new().run(setup)
 }
 
-/// [`run`] with backends of your own beside `memory:`.
+/// [`run`] with backends of your own beside `memory:` and Redis.
 #[derive(Debug, Default)]
 pub struct App {
     backends: Backends,
 }
 
 impl App {
-    /// With the embedded queue.
+    /// With the embedded queue and Redis.
     pub fn new() -> Self {
         Self::default()
     }
@@ -83,7 +84,7 @@ impl App {
     }
 
     fn main(self, setup: Option<Setup>) -> ExitCode {
-        let backends = self.backends.with::<MemoryQueue>();
+        let backends = self.backends.with::<MemoryQueue>().with::<RedisQueue>();
         if env::var_os("TASK_ROLE").is_some_and(|role| role == "worker") {
             return worker_process::under_orchestrator(&backends, setup).into();
         }
@@ -96,6 +97,25 @@ impl App {
         logging::start(settings.logs);
         orchestrate::main(&settings, &backends, setup).into()
     }
+}
+
+/// The `main` of the binary `task-orchestrator`.
+#[doc(hidden)]
+pub fn orchestrator_main() -> ExitCode {
+    App::new().main(None)
+}
+
+/// The `main` of the binary `task-worker`.
+#[doc(hidden)]
+pub fn worker_main() -> ExitCode {
+    let backends = Backends::new().with::<MemoryQueue>().with::<RedisQueue>();
+    let args = parse::<WorkerArgs>();
+    let lone = match LoneWorker::resolve(args, &surroundings(&backends, false)) {
+        Ok(lone) => lone,
+        Err(mistake) => return refuse(&mistake),
+    };
+    logging::start(lone.logs);
+    worker_process::alone(&lone, &backends).into()
 }
 
 /// The command line, under the name that the program was called by. Ends the process where clap does: on a wrong flag

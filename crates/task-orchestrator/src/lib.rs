@@ -1,4 +1,4 @@
-//! Keeps N workers alive: an orchestrator and its workers in one program.
+//! Keeps N workers alive: the supervisor, and the binaries `task-orchestrator` and `task-worker`.
 //!
 //! A program of your own becomes orchestrator and worker in one, with every flag of `task-orchestrator`:
 //!
@@ -25,7 +25,6 @@
 //! `memory:` with `--input jobs.jsonl` the workers live inside the one process.
 //!
 //! A backend of your own is one more call: [`App::backend`].
-#![expect(dead_code, reason = "the binaries task-orchestrator and task-worker, and monitoring, follow")]
 
 mod app;
 mod batch;
@@ -44,3 +43,5 @@ mod work;
 mod worker_process;
 
 pub use app::{App, IntoRegistry, run};
+#[doc(hidden)]
+pub use app::{orchestrator_main, worker_main};

@@ -1,7 +1,7 @@
 //! From the settings to the exit code: connect, start the crew, feed it, stop it.
 
 use task_core::{Backends, QueueError, TaskQueue};
-use task_worker::TaskRegistry;
+use task_worker::{TaskRegistry, command::TaskFile};
 
 use crate::{
     app::Setup,
@@ -16,13 +16,10 @@ use crate::{
 
 /// The whole life of an orchestrator. What went wrong is told on stderr.
 pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup>) -> Exit {
-    if let Program::BuiltIn { tasks: Some(file) } = &settings.program {
-        let file = file.display();
-        return fail(
-            Exit::Usage,
-            format!("this release runs no commands of a tasks file yet (`{file}`); name a program"),
-        );
-    }
+    let file = match load_tasks(settings) {
+        Ok(file) => file,
+        Err(error) => return fail(Exit::Usage, error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::NoQueue, format!("can't start the runtime: {error}")),
@@ -37,7 +34,7 @@ pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup
             Err(error) => return fail(Exit::NoQueue, error),
         };
         let crew = if is_memory(&settings.url) {
-            match registry(setup).await {
+            match registry(file, setup).await {
                 Ok(registry) => start_inside(settings, queue.clone(), registry),
                 Err(error) => return fail(Exit::Usage, format!("{error:#}")),
             }
@@ -64,12 +61,24 @@ fn fail(exit: Exit, error: impl std::fmt::Display) -> Exit {
     exit
 }
 
-/// What a process that runs tasks knows.
-pub(crate) async fn registry(setup: Option<Setup>) -> anyhow::Result<TaskRegistry> {
-    match setup {
-        Some(setup) => setup().await,
-        None => Ok(TaskRegistry::new()),
+/// The tasks file is read here too where only the workers need it: a mistake in it is found before anything starts.
+fn load_tasks(settings: &Settings) -> Result<Option<TaskFile>, task_worker::command::TaskFileError> {
+    match &settings.program {
+        Program::BuiltIn { tasks: Some(file) } => TaskFile::load(file).map(Some),
+        Program::BuiltIn { tasks: None } | Program::Other { .. } => Ok(None),
     }
+}
+
+/// What a process that runs tasks knows: the tasks of the program, and those of the tasks file.
+pub(crate) async fn registry(file: Option<TaskFile>, setup: Option<Setup>) -> anyhow::Result<TaskRegistry> {
+    let registry = match setup {
+        Some(setup) => setup().await?,
+        None => TaskRegistry::new(),
+    };
+    Ok(match file {
+        Some(file) => file.register(registry),
+        None => registry,
+    })
 }
 
 fn start_inside(settings: &Settings, queue: TaskQueue, registry: TaskRegistry) -> Crew {

@@ -1,9 +1,9 @@
-//! A process that is one worker: under an orchestrator.
+//! A process that is one worker: under an orchestrator, or alone as `task-worker`.
 
 use std::{env, path::PathBuf};
 
-use task_core::{Backends, QueueError};
-use task_worker::TaskWorker;
+use task_core::{Backends, QueueError, TaskQueue};
+use task_worker::{TaskRegistry, TaskWorker, command::TaskFile};
 
 use crate::{
     app::Setup,
@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     logging,
     orchestrate::registry,
-    settings::{Logs, Surroundings, WorkerSettings},
+    settings::{Logs, LoneWorker, Surroundings, WorkerSettings},
 };
 
 impl WorkerSettings {
@@ -37,6 +37,10 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         Ok(logs) => logging::start(logs),
         Err(mistake) => return fail(Exit::Usage, mistake),
     }
+    let file = match text("TASK_FILE").map(|file| TaskFile::load(file.as_ref())).transpose() {
+        Ok(file) => file,
+        Err(error) => return fail(Exit::Usage, error),
+    };
     let Some(url) = text("TASK_QUEUE") else {
         return fail(
             Exit::Usage,
@@ -50,9 +54,28 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("waiting for the queue")]);
         });
         let queue = queue.await.map_err(|error| (no_queue(&error), error.into()))?;
-        let registry = registry(setup).await.map_err(|error| (Exit::Usage, error))?;
+        let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, error))?;
         let worker = TaskWorker::from_env(queue, registry).map_err(|error| (Exit::Usage, error.into()))?;
         worker.run().await.map_err(|error| (Exit::NoQueue, error.into()))
+    })
+}
+
+/// The binary `task-worker`.
+pub(crate) fn alone(lone: &LoneWorker, backends: &Backends) -> Exit {
+    let registry = match TaskFile::load(&lone.tasks) {
+        Ok(file) => file.register(TaskRegistry::new()),
+        Err(error) => return fail(Exit::Usage, error),
+    };
+    block_on(async {
+        let queue: Result<TaskQueue, QueueError> =
+            connect(backends, &lone.url, Some(lone.connect_timeout), |error| {
+                tracing::warn!(%error, "connecting again");
+            })
+            .await;
+        let queue = queue.map_err(|error| (no_queue(&error), error.into()))?;
+        let worker = lone.worker.apply(TaskWorker::new(queue, registry)).label(lone.label.clone());
+        let ended = if lone.drain { worker.drain().await } else { worker.run().await };
+        ended.map_err(|error| (Exit::NoQueue, error.into()))
     })
 }
 
