@@ -27,6 +27,7 @@ pub(crate) struct Health {
 /// A running crew.
 pub(crate) struct Crew {
     pub(crate) commands: mpsc::Sender<Command>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the monitor that reads it comes next"))]
     pub(crate) health: watch::Receiver<Health>,
     /// Ends when all workers have ended.
     pub(crate) over: tokio::task::JoinHandle<anyhow::Result<()>>,

@@ -73,6 +73,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) ready_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    #[expect(dead_code, reason = "the monitor that serves it comes next")]
     pub(crate) monitoring: Option<Monitoring>,
     pub(crate) logs: Logs,
 }
