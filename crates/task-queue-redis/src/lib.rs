@@ -19,10 +19,12 @@ mod connect;
 mod error;
 mod info;
 mod keys;
+mod list;
 mod queue;
 mod record;
 mod reply;
 mod script;
+mod stats;
 mod url;
 
 pub use queue::RedisQueue;

@@ -7,8 +7,8 @@ use std::{
 use deadpool_redis::redis::{self, Value};
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Capabilities, Capability, Claim, Claimed, Command, ControlAnswer,
-    Delivery, EnqueueReply, Enqueued, Explanation, FromUrl, Heartbeat, HeartbeatReply, Incarnation, Lookup,
-    Moment, Name, Outcome, Queue, QueueError, Reason, ResultMessage, SettleAnswer, SettleReply,
+    Delivery, EnqueueReply, Enqueued, Explanation, Filter, FromUrl, Heartbeat, HeartbeatReply, Incarnation,
+    Lookup, Moment, Name, Outcome, Page, Queue, QueueError, QueueStats, SettleAnswer, SettleReply,
     SettleRequest, Settlement, TaskId, TaskMessage, Timestamp, Token, WorkerCommand,
 };
 
@@ -16,10 +16,11 @@ use crate::{
     connect::Link,
     info::{self, Server},
     keys::{read_id, stored_id},
+    list,
     record::{self, Seen},
     reply::{Reply, corrupt},
     script::{self, Call},
-    url,
+    stats, url,
 };
 
 /// The version of the layout that this release writes, and the newest that it reads.
@@ -106,22 +107,27 @@ impl RedisQueue {
         Ok(())
     }
 
-    fn call(&self, queue: &Name) -> Call {
+    pub(crate) fn call(&self, queue: &Name) -> Call {
         Call::new(self.link.target.keys.base(queue))
     }
 
-    async fn run(&self, script: &script::Script, call: &Call, queue: &Name) -> Result<Reply, QueueError> {
+    pub(crate) async fn run(
+        &self,
+        script: &script::Script,
+        call: &Call,
+        queue: &Name,
+    ) -> Result<Reply, QueueError> {
         Reply::new(self.link.run(script, call, queue).await?)
     }
 
     /// Reads the time that a script's answer begins with.
-    fn time(&self, reply: &mut Reply) -> Result<Timestamp, QueueError> {
+    pub(crate) fn time(&self, reply: &mut Reply) -> Result<Timestamp, QueueError> {
         let now = reply.number()?;
         self.link.clock.set(now);
         Ok(Timestamp::from_millis(now))
     }
 
-    async fn look(&self, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+    pub(crate) async fn look(&self, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
         let mut call = self.call(queue);
         call.number(0).arg(stored_id(id));
         let mut reply = self.run(&script::LOOK, &call, queue).await?;
@@ -232,16 +238,7 @@ fn read_token(text: &str) -> Result<Token, QueueError> {
 
 fn register(call: &mut Call, registration: &task_core::Registration) {
     let names: String = registration.names.iter().map(|name| format!("{name}\n")).collect();
-    let about = (
-        &registration.label,
-        &registration.host,
-        registration.pid,
-        registration.concurrency,
-        &registration.names,
-    );
-    // strings and numbers into memory can't fail
-    let about = rmp_serde::to_vec(&about).unwrap_or_default();
-    call.arg(registration.label.as_str()).arg(format!("\n{names}")).arg(about);
+    call.arg(registration.label.as_str()).arg(format!("\n{names}")).arg(stats::about(registration));
 }
 
 fn special(message: &TaskMessage) -> String {
@@ -402,10 +399,7 @@ impl Queue for RedisQueue {
     }
 
     async fn info(&self) -> Result<BackendInfo, QueueError> {
-        let capabilities = Capabilities::all()
-            .without(Capability::Push)
-            .without(Capability::Stats)
-            .without(Capability::List);
+        let capabilities = Capabilities::all().without(Capability::Push);
         let name = format!("{} at {}", self.server.name, self.link.target.shown);
         let mut info = BackendInfo::new(name, capabilities, self.server.durability.clone());
         info.layout = Some(LAYOUT.to_string());
@@ -473,20 +467,16 @@ impl Queue for RedisQueue {
         }
     }
 
+    async fn stats(&self, queue: &Name) -> Result<QueueStats, QueueError> {
+        stats::stats(self, queue).await
+    }
+
+    async fn list(&self, queue: &Name, filter: Filter) -> Result<Page, QueueError> {
+        list::list(self, queue, filter).await
+    }
+
     async fn explain(&self, queue: &Name, id: &TaskId) -> Result<Option<Explanation>, QueueError> {
-        let Lookup::Found(known) = self.look(queue, id).await? else { return Ok(None) };
-        let mut call = self.call(queue);
-        call.arg(stored_id(id)).arg(known.task.as_str());
-        let mut reply = self.run(&script::EXPLAIN, &call, queue).await?;
-        let now = self.time(&mut reply)?;
-        let view = reply.value();
-        if view == Value::Nil {
-            return Ok(None);
-        }
-        let Lookup::Found(record) = record::read(queue, view, None)?.lookup(now) else { return Ok(None) };
-        let (paused, workers, knowing) = (reply.flag()?, reply.number()?, reply.number()?);
-        let (before, suspect) = (reply.number()?, reply.flag()?);
-        Ok(Some(explanation(*record, now, [workers, knowing, before], paused, suspect)))
+        stats::explain(self, queue, id).await
     }
 
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
@@ -518,39 +508,6 @@ impl RedisQueue {
             tracing::debug!(%error, %queue, "the queue is not listed");
         }
     }
-}
-
-fn explanation(
-    record: ResultMessage,
-    now: Timestamp,
-    counts: [u64; 3],
-    paused: bool,
-    suspect: bool,
-) -> Explanation {
-    let [workers, knowing, before] = counts;
-    let waits = !record.status.is_final() && record.status != task_core::TaskStatus::Running;
-    if !waits {
-        return Explanation::from_record(record);
-    }
-    let mut reasons = Vec::new();
-    if paused {
-        reasons.push(Reason::Paused);
-    }
-    if workers == 0 {
-        reasons.push(Reason::NoWorkers);
-    } else if knowing < workers {
-        reasons.push(Reason::NameKnownBy { knowing, workers });
-    }
-    if let Some(due) = record.due_at.filter(|due| *due > now) {
-        reasons.push(Reason::DueIn { millis: due.since(now).as_millis() as u64 });
-    }
-    if suspect {
-        reasons.push(Reason::Suspect { crashes: record.crashes });
-    }
-    if before > 0 {
-        reasons.push(Reason::Behind { tasks: before });
-    }
-    Explanation::new(record, reasons)
 }
 
 impl FromUrl for RedisQueue {

@@ -22,6 +22,8 @@ scripts! {
     LOOK = "#!lua flags=allow-oom", "base.lua", "look.lua";
     CANCEL = "#!lua flags=allow-oom", "base.lua", "cancel.lua";
     CONTROL = "#!lua flags=allow-oom", "base.lua", "control.lua";
+    STATS = "#!lua flags=allow-oom", "base.lua", "house.lua", "stats.lua";
+    LIST = "#!lua flags=allow-oom", "base.lua", "list.lua";
     EXPLAIN = "#!lua flags=allow-oom", "base.lua", "explain.lua";
 }
 

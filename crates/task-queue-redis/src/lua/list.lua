@@ -1,11 +1,13 @@
 -- A page of one structure.
 -- KEYS 1 base
--- ARGV 1 source: ready | suspects | named | delayed | run | retry | end:C | end:F | end:S | end:X 2 offset 3 most
--- reply now, next offset or -1, views
+-- ARGV 1 source: ready | suspects | named | delayed | run | retry | end:C | end:F | end:S | end:X 2 place 3 most
+-- reply now, next place or '', views
 -- guarantees reads at most `most` tasks; what moves meanwhile may be seen twice or not at all
 local now = clock()
-local source, from, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local ids, after, skip = {}, -1, 1
+local source, place, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local from = tonumber(place) or 0
+local ids, after, skip = {}, '', 1
+
 local function range(command, key)
   ids = call(command, key, from, from + most - 1)
   if #ids == most then after = from + most end
@@ -18,17 +20,20 @@ local function through(keys, length, range_of) -- several lists, one after the o
       local at = math.max(0, from - seen)
       local part = call(range_of, keys[i], at, at + most - #ids - 1)
       for j = 1, #part do ids[#ids + 1] = part[j] end
+      from = from + #part
     end
     seen = seen + size
   end
-  if from + most < seen then after = from + most end
+  if from < seen then after = from end
 end
+
 if source == 'ready' then
   local keys = call('ZREVRANGE', LEVELS, 0, -1)
   for i = 1, #keys do keys[i] = READY .. keys[i] end
   through(keys, 'LLEN', 'LRANGE')
 elseif source == 'named' then
   local keys = call('ZRANGE', UNKNOWN, 0, 999)
+  table.sort(keys) -- each worker that knows one moves it in the zset
   for i = 1, #keys do keys[i] = NAMED .. keys[i] end
   through(keys, 'ZCARD', 'ZRANGE')
 elseif source == 'suspects' then
@@ -40,15 +45,29 @@ elseif source == 'retry' then
   skip = 2
   range('ZRANGE', RETRY)
 elseif source == 'run' then
-  local page = call('HSCAN', RUN, ARGV[2], 'COUNT', most)
-  for i = 1, #page[2], 2 do if page[2][i] ~= '' then ids[#ids + 1] = page[2][i] end end
-  after = page[1] == '0' and -1 or page[1]
+  -- a scan may bring more than it was asked for: then the same step is taken again, and what was seen is passed over
+  local cursor, passed = string.match(place, '^(%d+)%+(%d+)$')
+  cursor, passed = cursor or '0', tonumber(passed or 0)
+  local page = call('HSCAN', RUN, cursor, 'COUNT', most)
+  local found = {}
+  for i = 1, #page[2], 2 do
+    if page[2][i] ~= '' then found[#found + 1] = page[2][i] end
+  end
+  for i = passed + 1, math.min(#found, passed + most) do ids[#ids + 1] = found[i] end
+  if passed + most < #found then
+    after = cursor .. '+' .. int(passed + most)
+  elseif page[1] ~= '0' then
+    after = page[1] .. '+0'
+  end
 else
   range('ZREVRANGE', base .. ':' .. source)
 end
+
 local views = {}
 for i = 1, #ids do
   local seen = view(string.sub(ids[i], skip))
-  if seen and not (source == 'ready' and seen[14] ~= 'P') then views[#views + 1] = seen end
+  -- a long ready list keeps entries of tasks that have ended or wait elsewhere
+  local stale = source == 'ready' and seen and not (seen[14] == 'P' and seen[17] == '')
+  if seen and not stale then views[#views + 1] = seen end
 end
 return { int(now), tostring(after), views }

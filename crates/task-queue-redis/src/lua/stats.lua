@@ -1,9 +1,10 @@
 -- How the queue stands.
 -- KEYS 1 base
 -- ARGV –
--- reply now, (tasks, running, delayed, retry, suspects, unknown, C, F, S, X, stubs), meta (field, value, …),
---       ids at the heads of the ready lists, workers (incarnation, registration, since,seen,busy)
--- guarantees counts are sizes of structures, taken in one step; bounded by the numbers of names, levels and workers
+-- reply now, counts (tasks, running, delayed, retry, suspects, unknown, C, F, S, X, stubs), meta (field, value, …),
+--       views of the first live task of each ready list, workers (incarnation, registration, since,seen,busy)
+-- guarantees counts are sizes of structures, taken in one step; bounded by the numbers of names, levels and workers,
+--      each at most 1000
 local now, grace = clock()
 house(now, grace)
 local unknown = 0
@@ -16,7 +17,16 @@ local counts = {
 }
 local heads, workers = {}, {}
 local levels = call('ZREVRANGE', LEVELS, 0, -1)
-for i = 1, #levels do heads[#heads + 1] = call('LINDEX', READY .. levels[i], 0) or nil end
+for i = 1, #levels do
+  local ids = call('LRANGE', READY .. levels[i], 0, 9) -- stale entries may lie before it
+  for j = 1, #ids do
+    local seen = view(ids[j])
+    if seen and seen[14] == 'P' then
+      heads[#heads + 1] = seen
+      break
+    end
+  end
+end
 local live = call('ZRANGE', LEASES, 0, 999)
 for i = 1, #live do
   workers[#workers + 1] = { live[i], call('HGET', REG, live[i]) or '', call('HGET', SEEN, live[i]) or '' }

@@ -1,0 +1,129 @@
+//! What people see of a queue: counts, workers, lists.
+
+mod support;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use support::Server;
+use task_queue_redis::{RedisQueue, task_core::*};
+
+const Q: Name = Name::DEFAULT_QUEUE;
+
+async fn put(queue: &RedisQueue, name: &str, ids: impl IntoIterator<Item = String>, options: TaskOptions) {
+    let message =
+        |id: String| TaskMessage::new(id.parse().unwrap(), name.to_owned(), vec![0xc0], options.clone());
+    let messages: Vec<TaskMessage> = ids.into_iter().map(|id| message(id).unwrap()).collect();
+    let answers = queue.enqueue(Batch::new(Q, messages)).await.unwrap().answers;
+    assert!(answers.iter().all(|answer| *answer == Enqueued::Queued), "{answers:?}");
+}
+
+fn numbered(prefix: &str, n: usize) -> Vec<String> {
+    (0..n).map(|i| format!("{prefix}{i:04}")).collect()
+}
+
+fn claim(worker: Incarnation, number: u64, tasks: usize) -> Claim {
+    let mut registration = Registration::new("worker_1", [Name::from_static("extract").unwrap()]);
+    (registration.host, registration.pid, registration.concurrency) = ("here".into(), 7, 3);
+    let mut claim = Claim::new(Q, worker, Arc::new(registration), number);
+    claim.max_tasks = tasks;
+    claim
+}
+
+async fn settle(queue: &RedisQueue, delivery: &Delivery, outcome: Outcome) {
+    let settlement = Settlement::new(delivery.clone(), outcome);
+    let reply = queue.settle(SettleRequest::new(Q, vec![settlement])).await.unwrap();
+    assert_eq!(reply.answers, [SettleAnswer::Done]);
+}
+
+fn retry() -> Outcome {
+    Outcome::Retry { error: Failure::new(FailureKind::Error, "no"), delay: Duration::from_secs(600) }
+}
+
+/// Walks all pages; fails if a page is longer than asked for.
+async fn walk(queue: &RedisQueue, mut filter: Filter) -> Vec<ResultMessage> {
+    let mut tasks = Vec::new();
+    loop {
+        let page = queue.list(&Q, filter.clone()).await.unwrap();
+        assert!(page.tasks.len() <= filter.limit, "{} tasks on a page of {}", page.tasks.len(), filter.limit);
+        tasks.extend(page.tasks);
+        match page.next {
+            Some(next) => filter.cursor = Some(next),
+            None => return tasks,
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_task_is_counted_in_one_place() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    put(&queue, "extract", numbered("ready", 6), TaskOptions::default()).await;
+    put(&queue, "extract", numbered("late", 2), TaskOptions::default().delay(Duration::from_secs(600))).await;
+    let worker = Incarnation::new();
+    let got = queue.dequeue(claim(worker, 1, 5)).await.unwrap().tasks;
+    settle(&queue, &got[0], Outcome::Completed { result: vec![1].into() }).await;
+    settle(&queue, &got[1], Outcome::Failed { error: Failure::new(FailureKind::Fatal, "no") }).await;
+    settle(&queue, &got[2], retry()).await;
+    settle(&queue, &got[3], Outcome::NameUnknown).await;
+    queue.cancel(&Q, &"late0001".parse().unwrap()).await.unwrap();
+    queue.control(&Q, Command::Limit(Some(9))).await.unwrap();
+    queue.advance_clock(&Q, Duration::from_secs(5), true).await.unwrap();
+    let mut beat = Heartbeat::new(Q, worker, claim(worker, 1, 1).registration);
+    beat.busy = 2;
+    queue.heartbeat(beat).await.unwrap();
+    let stats = queue.stats(&Q).await.unwrap();
+    assert_eq!((stats.pending, stats.delayed, stats.unknown_name, stats.suspects), (3, 1, 1, 0), "{stats:?}");
+    assert_eq!((stats.running, stats.retry), (1, 1), "{stats:?}");
+    assert_eq!((stats.completed, stats.failed, stats.skipped, stats.cancelled), (1, 1, 0, 1), "{stats:?}");
+    let totals = stats.totals;
+    assert_eq!((totals.enqueued, totals.completed, totals.failed, totals.cancelled), (8, 1, 1, 1));
+    assert_eq!((stats.enqueued_per_minute, stats.finished_per_minute), (8.0, 3.0));
+    assert_eq!((stats.limit, stats.paused, totals.retried), (Some(9), false, 1));
+    let oldest = stats.oldest_pending_secs.unwrap();
+    assert!((5.0..20.0).contains(&oldest), "{oldest}");
+    let [info] = &stats.workers[..] else { panic!("{:?}", stats.workers) };
+    assert_eq!((info.incarnation, info.label.as_str(), info.host.as_str()), (worker, "worker_1", "here"));
+    assert_eq!((info.pid, info.concurrency, info.busy, info.names.len()), (7, 3, 2, 1));
+    assert!(info.seen.since(info.since) >= Duration::from_secs(5), "{info:?}");
+}
+
+#[tokio::test]
+async fn a_queue_that_nobody_used_has_nothing_in_it() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let stats = queue.stats(&Q).await.unwrap();
+    assert_eq!((stats.live(), stats.oldest_pending_secs, stats.workers.len()), (0, None, 0));
+    assert_eq!(walk(&queue, Filter::new(10)).await, []);
+}
+
+#[tokio::test]
+async fn pages_of_any_size_show_every_task_once_by_state_and_in_order() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    put(&queue, "extract", numbered("run", 300), TaskOptions::default()).await;
+    let got = queue.dequeue(claim(Incarnation::new(), 1, 300)).await.unwrap().tasks;
+    settle(&queue, &got[0], Outcome::Completed { result: vec![1].into() }).await;
+    settle(&queue, &got[1], retry()).await;
+    settle(&queue, &got[2], Outcome::NameUnknown).await;
+    put(&queue, "extract", numbered("low", 40), TaskOptions::default().priority(10)).await;
+    put(&queue, "other", numbered("high", 40), TaskOptions::default().priority(90)).await;
+    let late = TaskOptions::default().delay(Duration::from_secs(60));
+    put(&queue, "extract", numbered("late", 5), late).await;
+    for limit in [7, 100, 1000] {
+        let tasks = walk(&queue, Filter::new(limit)).await;
+        let ids: HashSet<&TaskId> = tasks.iter().map(|task| &task.id).collect();
+        assert_eq!((tasks.len(), ids.len()), (385, 385), "pages of {limit}");
+        assert!(tasks[0].id.to_string().starts_with("high") && tasks[79].id.to_string() == "low0039");
+        let mut filter = Filter::new(limit);
+        filter.status = Some(TaskStatus::Running);
+        assert_eq!(walk(&queue, filter.clone()).await.len(), 297);
+        (filter.status, filter.name) = (None, Some(Name::from_static("other").unwrap()));
+        assert_eq!(walk(&queue, filter).await.len(), 40);
+    }
+    let mut filter = Filter::new(10);
+    filter.status = Some(TaskStatus::Completed);
+    let ended = walk(&queue, filter.clone()).await;
+    assert_eq!((ended.len(), ended[0].result.as_deref()), (1, Some(&[1u8][..])));
+    filter.cursor = Some("elsewhere 0".into());
+    assert!(matches!(queue.list(&Q, filter).await, Err(QueueError::Invalid(_))));
+}
