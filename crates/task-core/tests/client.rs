@@ -9,7 +9,7 @@ use std::{
 use task_core::{
     BackendInfo, Batch, Capabilities, Claim, Claimed, Durability, EnqueueReply, Enqueued, Heartbeat,
     HeartbeatReply, Incarnation, Lookup, Name, Queue, QueueError, ResultError, ResultMessage, SettleReply,
-    SettleRequest, TaskId, TaskParams, TaskQueue, TaskStatus, Timestamp,
+    SettleRequest, TaskId, TaskMessage, TaskOptions, TaskParams, TaskQueue, TaskStatus, Timestamp,
 };
 
 /// What becomes of a call.
@@ -197,4 +197,21 @@ async fn what_a_backend_does_not_have_is_answered_with_a_remedy() {
     let queue = TaskQueue::new(Store::new([Fate::Fine]));
     let error = queue.stats(&Name::DEFAULT_QUEUE).await.unwrap_err().to_string();
     assert_eq!(error, "this backend has no statistics; use a backend that has them, such as Redis");
+}
+
+/// An importer that sent a thousand tasks was told only that one of them was too large, and none of them came in.
+#[tokio::test]
+async fn of_many_messages_one_that_is_too_large_is_answered_so_and_the_others_come_in() {
+    let store = Store::new([Fate::Fine]);
+    let queue = TaskQueue::new(store.clone()).max_payload(100);
+    let message = |id: &str, bytes: usize| {
+        let params = task_core::encode(&"x".repeat(bytes)).unwrap();
+        TaskMessage::new(id.parse().unwrap(), "a", params, TaskOptions::default()).unwrap()
+    };
+    let messages = vec![message("a", 10), message("b", 1000), message("c", 10)];
+    let answers = queue.enqueue_messages(messages).await.unwrap();
+    assert!(matches!(answers[0], Ok(Enqueued::Queued)) && matches!(answers[2], Ok(Enqueued::Queued)));
+    let error = answers[1].as_ref().unwrap_err().to_string();
+    assert!(error.contains("1003 bytes, and 100 are allowed"), "{error}");
+    assert_eq!(store.0.lock().unwrap().records.len(), 2);
 }

@@ -142,19 +142,19 @@ impl TaskQueue {
         &self,
         messages: Vec<TaskMessage>,
     ) -> Result<Vec<Result<Enqueued, QueueError>>, QueueError> {
-        for message in &messages {
-            self.checked(message.name.as_str(), Ok(Vec::new()))?;
-            check_size(&message.name, message.params.len(), self.payload_limit())?;
-        }
+        let mut answers: Vec<Option<Result<Enqueued, QueueError>>> = Vec::new();
+        answers.resize_with(messages.len(), || None);
         let mut by_queue: Vec<(Name, Vec<usize>)> = Vec::new();
         for (place, message) in messages.iter().enumerate() {
+            if let Err(error) = check_size(&message.name, message.params.len(), self.payload_limit()) {
+                answers[place] = Some(Err(error));
+                continue;
+            }
             match by_queue.iter_mut().find(|(queue, _)| *queue == message.queue) {
                 Some((_, places)) => places.push(place),
                 None => by_queue.push((message.queue.clone(), vec![place])),
             }
         }
-        let mut answers: Vec<Option<Result<Enqueued, QueueError>>> = Vec::new();
-        answers.resize_with(messages.len(), || None);
         let mut batches = Vec::new();
         for (queue, places) in by_queue {
             for places in places.chunks(Batch::MAX) {
