@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, EnqueueReply, Explanation,
     Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page, Queue, QueueError, QueueStats,
-    SettleReply, SettleRequest, TaskId, TaskQueue,
+    SettleReply, SettleRequest, TaskId, TaskMessage, TaskQueue,
 };
 
 macro_rules! erase {
@@ -57,4 +57,5 @@ erase! {
     list(queue: &Name, filter: Filter) -> Page;
     explain(queue: &Name, id: &TaskId) -> Option<Explanation>;
     queues() -> Vec<Name>;
+    message(queue: &Name, id: &TaskId) -> Option<TaskMessage>;
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, EnqueueReply, Explanation,
     Failure, FailureKind, Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Outcome, Page, Queue,
-    QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskQueue,
+    QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskMessage, TaskQueue,
 };
 
 /// A queue whose workers are all here: what none of them knows, none ever will, so it fails at once instead of waiting
@@ -72,6 +72,9 @@ impl Queue for ClosedSet {
     }
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
         self.queue.queues().await
+    }
+    async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
+        self.queue.message(queue, id).await
     }
     async fn detached(&self) -> Result<Option<Self>, QueueError> {
         let detached = self.queue.detached().await?;

@@ -9,6 +9,7 @@ use task_core::{
     BackendInfo, Batch, CancelAnswer, Capabilities, Claim, Claimed, Command, ControlAnswer, Delivery,
     Durability, EnqueueReply, Explanation, Filter, FromUrl, Heartbeat, HeartbeatReply, Incarnation, Lookup,
     Name, Page, Queue, QueueError, QueueStats, ResultMessage, SettleReply, SettleRequest, TaskId,
+    TaskMessage,
 };
 
 use crate::{
@@ -16,8 +17,8 @@ use crate::{
     clock::Clock,
     named::Named,
     state::{
-        Cancel, Delete, End, Enqueue, Explain, Grant, Granted, Limits, List, Look, NewTask, Purge, Release,
-        Replay, SetLimit, SetPaused, Settle, Stats, Stored, Tell, Tick,
+        Cancel, Delete, End, Enqueue, Explain, Grant, Granted, Limits, List, Look, Message, NewTask, Purge,
+        Release, Replay, SetLimit, SetPaused, Settle, Stats, Stored, Tell, Tick,
     },
 };
 
@@ -215,6 +216,14 @@ impl Queue for MemoryQueue {
 
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
         Ok(self.0.queues.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect())
+    }
+
+    async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
+        let Some(stored) = self.get(queue).and_then(|named| named.apply(&self.0.clock, Message(id))) else {
+            return Ok(None);
+        };
+        let message = TaskMessage::from_record(queue.clone(), id.clone(), &stored);
+        message.map(Some).map_err(|error| QueueError::Corrupt(format!("task {id}: {error}")))
     }
 }
 

@@ -490,6 +490,17 @@ impl Queue for RedisQueue {
         Ok(names)
     }
 
+    async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
+        let mut call = self.call(queue);
+        call.number(0).arg(stored_id(id));
+        let mut reply = self.run(&script::LOOK, &call, queue).await?;
+        let now = self.time(&mut reply)?;
+        let view = reply.value();
+        let stored = if view == Value::Nil { None } else { record::read(queue, view, None)?.stored(now) };
+        let message = stored.map(|stored| TaskMessage::from_record(queue.clone(), id.clone(), &stored));
+        message.transpose().map_err(|error| corrupt(&format!("task {id}: {error}")))
+    }
+
     async fn detached(&self) -> Result<Option<Self>, QueueError> {
         let link = Link::new(self.link.target.clone())?;
         link.clock.set(self.link.clock.now().as_millis());

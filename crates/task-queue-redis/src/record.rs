@@ -62,6 +62,15 @@ impl Seen {
         }
     }
 
+    /// Its message, if that is kept at this time.
+    pub(crate) fn stored(self, now: Timestamp) -> Option<Bytes> {
+        match self {
+            Self::Gone(..) => None,
+            Self::Task(task) if task.until.is_some_and(|until| until <= now) => None,
+            Self::Task(task) => Some(task.stored).filter(|stored| !stored.is_empty()),
+        }
+    }
+
     /// Its status, and which task it is.
     pub(crate) fn identity(&self) -> (TaskStatus, u64) {
         match self {

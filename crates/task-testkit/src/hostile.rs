@@ -8,7 +8,7 @@ use std::{
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, EnqueueReply, Explanation,
     Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page, Queue, QueueError, QueueStats,
-    SettleReply, SettleRequest, TaskId,
+    SettleReply, SettleRequest, TaskId, TaskMessage,
 };
 
 /// What goes wrong with one call.
@@ -92,4 +92,5 @@ meet_on_the_way! {
     list(queue: &Name, filter: Filter) -> Page;
     explain(queue: &Name, id: &TaskId) -> Option<Explanation>;
     queues() -> Vec<Name>;
+    message(queue: &Name, id: &TaskId) -> Option<TaskMessage>;
 }

@@ -124,6 +124,7 @@ pub(crate) trait Stage: Harness {
             C::WorkerCommands => control(Command::Tell(Incarnation::new(), WorkerCommand::Pause)).await,
             C::Stats => Some(queue.stats(&QUEUE).await.map(|stats| format!("{stats:?}"))),
             C::List => Some(queue.list(&QUEUE, Filter::new(1)).await.map(|page| format!("{page:?}"))),
+            C::Messages => Some(queue.message(&QUEUE, &probe).await.map(|found| format!("{found:?}"))),
             C::Queues => Some(queue.queues().await.map(|names| format!("{names:?}"))),
             _ => None,
         }

@@ -10,7 +10,7 @@ use std::{
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, Delivery, EnqueueReply,
     Enqueued, Explanation, Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page, Queue,
-    QueueError, QueueStats, SettleReply, SettleRequest, TaskId,
+    QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskMessage,
 };
 use task_testkit::{Harness, ModelQueue, promises};
 
@@ -121,6 +121,10 @@ impl<const FLAW: u8, Q: Queue> Queue for Broken<FLAW, Q> {
 
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
         self.inner.queues().await
+    }
+
+    async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
+        self.inner.message(queue, id).await
     }
 }
 

@@ -97,11 +97,13 @@ pub enum Capability {
     Explain,
     /// `queues`.
     Queues,
+    /// `message`.
+    Messages,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Priorities,
         Self::Delays,
         Self::Expiry,
@@ -122,6 +124,7 @@ impl Capability {
         Self::List,
         Self::Explain,
         Self::Queues,
+        Self::Messages,
     ];
 
     /// What is missing without it, in words.
@@ -147,6 +150,7 @@ impl Capability {
             Self::List => "lists of tasks",
             Self::Explain => "explanations",
             Self::Queues => "list of queues",
+            Self::Messages => "reading of messages",
         }
     }
 }

@@ -18,7 +18,7 @@ pub use info::{BackendInfo, Capabilities, Capability, Durability};
 pub use settle::{Outcome, SettleAnswer, SettleReply, SettleRequest, Settlement};
 pub use stats::{Explanation, Filter, Page, QueueStats, Reason, Totals, WorkerInfo};
 
-use crate::{Incarnation, Name, QueueError, ResultMessage, TaskId};
+use crate::{Incarnation, Name, QueueError, ResultMessage, TaskId, TaskMessage};
 
 /// The storage contract: each method is one atomic transition, concerns one named queue, and may be sent again.
 ///
@@ -155,6 +155,19 @@ pub trait Queue: Send + Sync + 'static {
     /// The named queues that were used. For people to look at; nothing is decided by it.
     fn queues(&self) -> impl Future<Output = Result<Vec<Name>, QueueError>> + Send {
         unsupported("list of queues", "name the queue")
+    }
+
+    /// The message of a task as it is stored, which is how it was enqueued and when; for exports. `None` if there is no
+    /// such task, or if its message is not kept any more, as that of one that COMPLETED or was SKIPPED may not be.
+    ///
+    /// # Errors
+    /// [`QueueError::Corrupt`] if it can't be read, or a newer release wrote it.
+    fn message(
+        &self,
+        _queue: &Name,
+        _id: &TaskId,
+    ) -> impl Future<Output = Result<Option<TaskMessage>, QueueError>> + Send {
+        unsupported("reading of messages", "ask for what is known of the task with `result`")
     }
 
     /// The same backend over connections of its own, made on the caller's runtime, so that a thread with a runtime of

@@ -25,6 +25,23 @@ impl Apply for Look<'_> {
     }
 }
 
+/// A task's message as it is stored, while it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a>(pub(crate) &'a TaskId);
+
+impl Apply for Message<'_> {
+    type Reply = Option<Bytes>;
+
+    fn apply(self, state: &mut State, now: Timestamp) -> Option<Bytes> {
+        state.housekeep(now);
+        match state.tasks.get(self.0)? {
+            Task::Live(live) => Some(live.terms.stored.clone()),
+            Task::Final(done) if done.ends.0 > now => Some(done.terms.as_ref()?.stored.clone()),
+            Task::Final(_) | Task::Gone(_) => None,
+        }
+    }
+}
+
 impl State {
     pub(super) fn look(&self, id: &TaskId, now: Timestamp) -> Stored {
         match self.tasks.get(id) {

@@ -45,7 +45,7 @@ pub(crate) use self::{
     heartbeat::{Beat, BeatReply},
     lease::Release,
     list::List,
-    look::{Look, Stored},
+    look::{Look, Message, Stored},
     replay::{Delete, Replay},
     settle::{End, Settle},
     stats::Stats,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use task_core::{Batch, Enqueued, Lookup, Queue as _, TaskStatus};
+use task_core::{Batch, Capability, Enqueued, Lookup, Queue as _, TaskStatus};
 
 use crate::{Harness, stage::*};
 
@@ -118,4 +118,19 @@ pub async fn ids_of_every_allowed_form_are_kept_apart<H: Harness>(h: &H) {
     let claimed = h.sim("w").claim(20).await;
     let expected: Vec<&str> = forms.into_iter().chain([&*long]).collect();
     assert_eq!(ids(&claimed), expected);
+}
+
+pub async fn the_message_of_a_task_that_is_not_final_is_given_as_it_was_enqueued<H: Harness>(h: &H) {
+    if h.lacks(Capability::Messages).await {
+        return;
+    }
+    let mut message = task("a", options().header("user", "ann").max_retries(7).timeout(secs(30)));
+    h.send(vec![message.clone()]).await;
+    message.enqueued_at = Some(h.record("a").await.enqueued_at);
+    let stored = async || h.queue().message(&QUEUE, &message.id).await.expect("the message is readable");
+    assert_eq!(stored().await, Some(message.clone()));
+    h.sim("w").claim_one().await;
+    assert_eq!((h.status("a").await, stored().await), (TaskStatus::Running, Some(message.clone())));
+    let missing = h.queue().message(&QUEUE, &id("b")).await.expect("it is answered");
+    assert_eq!(missing, None);
 }

@@ -29,6 +29,7 @@ macro_rules! __promises {
                 named_queues_share_no_ids_and_no_tasks
                 an_id_that_nobody_enqueued_is_not_found
                 ids_of_every_allowed_form_are_kept_apart
+                the_message_of_a_task_that_is_not_final_is_given_as_it_was_enqueued
             }
             claim {
                 a_claimed_task_runs_with_its_attempt_counted_and_its_worker_named

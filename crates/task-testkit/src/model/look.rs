@@ -1,5 +1,6 @@
 use task_core::{
-    Explanation, Filter, Lookup, Page, QueueStats, Reason, ResultMessage, TaskId, TaskStatus, WorkerInfo,
+    Explanation, Filter, Lookup, Page, QueueStats, Reason, ResultMessage, TaskId, TaskMessage, TaskStatus,
+    WorkerInfo,
 };
 
 use super::{Place, Space, Task};
@@ -14,6 +15,12 @@ impl Space {
             None if self.remembered.iter().any(|known| known.id == *id) => Lookup::Expired,
             None => Lookup::NotFound,
         }
+    }
+
+    pub(crate) fn message(&mut self, id: &TaskId) -> Option<TaskMessage> {
+        self.tick();
+        let task = &self.tasks[self.find(id)?];
+        (!matches!(task.place, Place::Final { until } if until <= self.now)).then(|| task.message.clone())
     }
 
     pub(crate) fn stats(&mut self) -> QueueStats {

@@ -6,7 +6,7 @@ use std::{
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Capabilities, Claim, Claimed, Command, ControlAnswer, Durability,
     EnqueueReply, Explanation, Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page, Queue,
-    QueueError, QueueStats, SettleReply, SettleRequest, TaskId,
+    QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskMessage,
 };
 use tokio::{sync::Notify, time::Instant};
 
@@ -151,5 +151,9 @@ impl Queue for ModelQueue {
 
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
         Ok(self.with(|model| model.spaces.keys().cloned().collect()))
+    }
+
+    async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
+        Ok(self.with(|model| model.space(queue).message(id)))
     }
 }
