@@ -8,7 +8,10 @@ use std::{
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::command_line::{Folder, ORCHESTRATOR, Ran};
+use crate::{
+    command_line::{Folder, ORCHESTRATOR, Ran},
+    redis::Server,
+};
 
 const TASKS: &str = r#"
 [tasks.count]
@@ -42,6 +45,21 @@ fn each_result_is_one_line_of_json_and_the_exit_code_is_zero() {
         assert!(result["result"].as_str().unwrap().contains(&format!("w{i}")), "{result}");
         assert!(result["worker"].as_str().unwrap().starts_with("worker_"), "{result}");
     }
+}
+
+#[test]
+fn four_processes_share_a_batch_on_redis() {
+    let server = Server::start(&[]);
+    // each run waits until four processes are at it, which they only are together
+    let meet = "touch here.$PPID; until [ $(ls here.* | wc -l) = 4 ]; do sleep 0.02; done; echo $PPID";
+    let tasks = format!("[tasks.meet]\ncommand = [\"sh\", \"-c\", \"{meet}\"]\ntimeout = \"30s\"\n");
+    let jobs = "{\"task\": \"meet\"}\n".repeat(4);
+    let folder = Folder::new().file("tasks.toml", &tasks).file("jobs.jsonl", &jobs);
+    let ran = folder.run(&format!("{DRAIN} -c 1 -q {}", server.url()));
+    assert_eq!((ran.code, ran.results.len()), (Some(0), 4), "{}", ran.stderr);
+    let mut workers: Vec<_> = ran.results.iter().map(|result| result["worker"].as_str().unwrap()).collect();
+    workers.sort_unstable();
+    assert_eq!(workers, ["worker_1", "worker_2", "worker_3", "worker_4"]);
 }
 
 #[test]

@@ -48,12 +48,13 @@ impl Folder {
         Ran::of(self.command(ORCHESTRATOR, line).output().unwrap())
     }
 
-    /// Starts, to be told things later.
+    /// Starts, to be told things later. Its stderr goes to a file: a pipe that nobody reads would stop it.
     pub(crate) fn start(&self, line: &str) -> Running {
         let mut command = self.command(ORCHESTRATOR, line);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = tempfile::NamedTempFile::new_in(self.0.path()).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Running { child, stdout }
+        Running { child, stdout, log }
     }
 }
 
@@ -84,10 +85,11 @@ impl Ran {
     }
 }
 
-/// A command that runs.
+/// A command that runs; killed if the test ends before it does.
 pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    log: tempfile::NamedTempFile,
 }
 
 impl Running {
@@ -95,18 +97,30 @@ impl Running {
     pub(crate) fn next_result(&mut self) -> serde_json::Value {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).expect("a line of JSON")
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("no line of JSON; stderr:\n{}", self.stderr()))
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// What it has said so far.
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
     /// Waits for the end; the results are those that were not read yet.
     pub(crate) fn end(mut self) -> Ran {
         let mut stdout = Vec::new();
         self.stdout.read_to_end(&mut stdout).unwrap();
-        let output = self.child.wait_with_output().unwrap();
-        Ran::of(Output { stdout, ..output })
+        let status = self.child.wait().unwrap();
+        Ran::of(Output { status, stdout, stderr: self.stderr().into_bytes() })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }

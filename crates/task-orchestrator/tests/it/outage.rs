@@ -1,0 +1,48 @@
+//! A Redis that goes away.
+
+use std::{fs, time::Duration};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use task_core::TaskHandle;
+
+use crate::{PATIENCE, command_line::Folder, line_of, redis::Server};
+
+const TASKS: &str = r#"
+[tasks.echo]
+command = ["cat"]
+
+# ends when it is told to by a file
+[tasks.wait]
+command = ["sh", "-c", "echo $PPID > waits.$TASK_ATTEMPT; until [ -e go ]; do sleep 0.02; done"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let folder = Folder::new().file("tasks.toml", TASKS);
+    let running = folder.start(&format!("-n 2 --no-monitoring -q {}", server.url()));
+    let queue = server.queue().await.deadline(Duration::from_secs(20));
+    let before: TaskHandle<Value> = queue.enqueue_named("wait", &json!({})).await.unwrap();
+    line_of(&folder.path("waits.1"));
+
+    server.kill();
+    fs::write(folder.path("go"), "").unwrap(); // it ends with nobody to tell it to
+    let later = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.enqueue_named::<Value>("echo", &json!({"late": true})).await }
+    });
+    crate::eventually("a worker says that the queue is away", || {
+        running.stderr().contains("the queue did not answer").then_some(())
+    });
+    server.start_again();
+
+    let later = later.await.unwrap().unwrap();
+    assert_eq!(later.result(PATIENCE).await.unwrap(), json!({"late": true}), "{}", running.stderr());
+    before.result(PATIENCE).await.unwrap();
+    let record = before.message().await.unwrap().unwrap();
+    assert_eq!((record.attempts, record.crashes, record.failures), (1, 0, 0), "{}", running.stderr());
+    assert!(!running.stderr().contains("restarts"), "nobody is ended for it: {}", running.stderr());
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, Some(0));
+}

@@ -1,0 +1,121 @@
+//! Workers on Redis that an app feeds.
+
+use std::fs;
+
+use futures_util::future::join_all;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use task_core::{TaskHandle, TaskStatus};
+
+use crate::{
+    PATIENCE,
+    command_line::{Folder, Ran, WORKER},
+    eventually, has_ended, line_of,
+    redis::Server,
+};
+
+pub(crate) const TASKS: &str = r#"
+[tasks.echo]
+command = ["cat"]
+output = "json"
+
+# says whose child it is, and goes on for long at its first attempt alone
+[tasks.hold]
+command = ["sh", "-c", "echo $PPID > held.$TASK_ID.$TASK_ATTEMPT; [ $TASK_ATTEMPT -gt 1 ] || exec sleep 600"]
+"#;
+
+fn folder() -> Folder {
+    Folder::new().file("tasks.toml", TASKS)
+}
+
+fn line(server: &Server) -> String {
+    format!("-n 4 --no-monitoring -q {} --grace 100ms", server.url())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_gets_the_results_of_what_it_enqueues_and_the_service_stops_cleanly() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let running = folder.start(&line(&server));
+    let queue = server.queue().await;
+    let handles = join_all((0..200).map(|i| {
+        let queue = queue.clone();
+        async move { queue.enqueue_named::<Value>("echo", &json!({"n": i})).await.unwrap() }
+    }));
+    let handles: Vec<TaskHandle<Value>> = handles.await;
+    for (i, handle) in handles.iter().enumerate() {
+        assert_eq!(handle.result(PATIENCE).await.unwrap(), json!({"n": i}), "{}", running.stderr());
+    }
+    running.signal(Signal::TERM);
+    let ran = running.end();
+    assert_eq!((ran.code, ran.results.len()), (Some(0), 0), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("WARN") && !ran.stderr.contains("ERROR"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_runs_when_the_service_is_told_to_stop_is_given_back_uncounted() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let queue = server.queue().await;
+    let running = folder.start(&line(&server));
+    let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
+    line_of(&folder.path("held.a.1"));
+    running.signal(Signal::TERM);
+    let ran = running.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let record = task.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.releases), (TaskStatus::Pending, 1), "{}", ran.stderr);
+    assert_eq!((record.failures, record.crashes), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_stop_when_their_orchestrator_is_killed_and_what_they_ran_is_not_lost() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let queue = server.queue().await;
+    let running = folder.start(&line(&server));
+    let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
+    let worker = line_of(&folder.path("held.a.1"));
+    running.signal(Signal::KILL);
+    eventually("the worker stops", || has_ended(&worker).then_some(()));
+    let record = task.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.releases, record.crashes), (TaskStatus::Pending, 1, 0));
+
+    let running = folder.start(&line(&server));
+    task.result(PATIENCE).await.unwrap();
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_whose_code_comes_with_a_rolling_restart_waits_for_it_and_starves_nobody() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let queue = server.queue().await;
+    let running = folder.start(&line(&server));
+    let new: TaskHandle<Value> = queue.enqueue_named("new", &json!({"a": 1})).await.unwrap();
+    let old: TaskHandle<Value> = queue.enqueue_named("echo", &json!({"b": 2})).await.unwrap();
+    assert_eq!(old.result(PATIENCE).await.unwrap(), json!({"b": 2}));
+    assert_eq!(new.status().await.unwrap(), Some(TaskStatus::Pending), "{}", running.stderr());
+
+    let more = format!("{TASKS}\n[tasks.new]\ncommand = [\"cat\"]\n");
+    fs::write(folder.path("tasks.toml"), more).unwrap();
+    running.signal(Signal::HUP);
+    assert_eq!(new.result(PATIENCE).await.unwrap(), json!({"a": 1}), "{}", running.stderr());
+    let record = new.message().await.unwrap().unwrap();
+    assert_eq!((record.failures, record.crashes), (0, 0), "to wait for code is no failure");
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_worker_takes_the_flags_of_other_frameworks_and_ends_when_its_queue_is_empty() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let queue = server.queue().await;
+    let task = queue.enqueue_named::<Value>("echo", &json!([1])).queue("production_jobs").await.unwrap();
+    let line = format!(
+        "--worker-id worker_7 --redis-url redis://{} --queue-name production_jobs --log-level WARNING \
+         --max-retries 5 --drain",
+        server.url()
+    );
+    let ran = Ran::of(folder.command(WORKER, &line).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let record = task.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.worker.as_deref()), (TaskStatus::Completed, Some("worker_7")));
+}
