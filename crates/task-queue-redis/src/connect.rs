@@ -1,4 +1,4 @@
-//! Connections: a pool for short commands, and connections of their own for those that block.
+//! A client's connections to one server: a pool for short commands, and connections of their own for those that wait.
 
 use std::{
     collections::HashSet,
@@ -6,26 +6,27 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::{
-    Manager, Pool, Runtime,
-    redis::{AsyncConnectionConfig, Client, Cmd, RedisError, Value, aio::MultiplexedConnection},
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool, PoolError, QueueMode},
 };
+use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 use task_core::{Name, QueueError};
 use tokio::time::timeout;
 
 use crate::{
     clock::Clock,
+    dial::{ANSWER, CONNECT, Dialer, Manager},
     error::{at_connect, meaning},
+    news::News,
+    park::Parking,
+    reply::corrupt,
     script::{Call, Script},
     url::Target,
 };
 
-/// To make a connection, with TLS and login.
-const CONNECT: Duration = Duration::from_secs(3);
-/// To get one of the pool.
+/// To get a connection of the pool.
 const POOL_WAIT: Duration = Duration::from_secs(5);
-/// For the answer to a short command. The library's default of 500 ms is switched off: it also hits commands that block.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How much later than its own timeout a blocking command may answer before its connection is given up.
 const LATE: Duration = Duration::from_secs(2);
 /// How many connections the pool has at most.
@@ -37,24 +38,21 @@ const IDLE_BLOCKING: usize = 16;
 pub(crate) struct Link {
     pub(crate) target: Target,
     pub(crate) clock: Clock,
-    client: Client,
-    pool: Pool,
+    pub(crate) dialer: Dialer,
+    pub(crate) parking: Parking,
+    pub(crate) news: News,
+    pool: Pool<Manager>,
     blocking: Mutex<Vec<MultiplexedConnection>>,
     used: Mutex<HashSet<Name>>,
 }
 
-fn settings() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None)
-}
-
 impl Link {
     pub(crate) fn new(target: Target) -> Result<Self, QueueError> {
-        let wrong =
-            |_| QueueError::invalid(format!("`{}` can't be connected to in this build", target.shown));
-        let client = Client::open(target.info.clone()).map_err(wrong)?;
-        let manager = Manager::new_with_config(target.info.clone(), settings()).map_err(wrong)?;
-        let pool = Pool::builder(manager)
+        let dialer = Dialer::new(&target)?;
+        let pool = Pool::builder(Manager(dialer.clone()))
             .max_size(POOL_SIZE)
+            // the one that was used last is the likeliest to be good
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(POOL_WAIT))
             .create_timeout(Some(CONNECT))
             .recycle_timeout(Some(ANSWER))
@@ -64,7 +62,9 @@ impl Link {
         Ok(Self {
             target,
             clock: Clock::new(),
-            client,
+            dialer,
+            parking: Parking::default(),
+            news: News::default(),
             pool,
             blocking: Mutex::default(),
             used: Mutex::default(),
@@ -76,70 +76,97 @@ impl Link {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone())
     }
 
-    /// Sends a short command. `queue` is named in errors.
-    pub(crate) async fn send(&self, command: &Cmd, queue: Option<&Name>) -> Result<Value, QueueError> {
-        self.try_send(command).await?.map_err(|error| meaning(&error, queue))
+    /// Sends a short command in words. `queue` is named in errors.
+    pub(crate) async fn send(&self, words: &[&str], queue: Option<&Name>) -> Result<Value, QueueError> {
+        let mut command = Cmd::new();
+        command.arg(words);
+        self.send_one(command, queue).await
     }
 
-    async fn try_send(&self, command: &Cmd) -> Result<Result<Value, RedisError>, QueueError> {
+    async fn send_one(&self, command: Cmd, queue: Option<&Name>) -> Result<Value, QueueError> {
+        let answer = self.send_all(vec![command]).await?.pop().unwrap_or(Ok(Value::Nil));
+        answer.map_err(|error| meaning(&error, queue))
+    }
+
+    /// Sends short commands in one write; an answer for each, in their order.
+    async fn send_all(&self, commands: Vec<Cmd>) -> Result<Vec<RedisResult<Value>>, QueueError> {
         let mut connection = match self.pool.get().await {
             Ok(connection) => connection,
-            Err(deadpool_redis::PoolError::Backend(error)) => {
-                return Err(at_connect(&error, &self.target.shown));
-            }
+            Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target.shown)),
             Err(error) => return Err(QueueError::unreachable(format!("{}: {error}", self.target.shown))),
         };
-        let answer = timeout(ANSWER, command.query_async(&mut *connection)).await;
-        // a connection that failed is not used again; what it still reports is dropped with it
-        let broken = match &answer {
-            Ok(Ok(_)) => false,
-            Ok(Err(error)) => error.is_io_error() || error.is_unrecoverable_error(),
-            Err(_) => true,
-        };
-        if broken {
-            drop(deadpool_redis::Connection::take(connection));
+        let sent = commands.len();
+        let mut pipeline = Pipeline::with_capacity(sent);
+        for command in commands {
+            pipeline.add_command(command);
         }
-        answer.map_err(|_| {
-            QueueError::answer_lost(format!("{}: no answer within {ANSWER:?}", self.target.shown))
-        })
+        pipeline.ignore_errors();
+        let answers =
+            timeout(ANSWER, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut *connection)).await;
+        let answers = match answers {
+            Ok(Ok(answers)) if answers.len() == sent => Ok(answers),
+            Ok(Ok(_)) => Err(corrupt("the server gave another number of answers than it was asked for")),
+            Ok(Err(error)) => Err(meaning(&error, None)),
+            Err(_) => {
+                let late = format!("{}: no answer within {ANSWER:?}", self.target.shown);
+                Err(QueueError::answer_lost(late))
+            }
+        };
+        if answers.is_err() {
+            // what it still reports is dropped with it; those that lie idle have likely gone the same way
+            drop(Object::take(connection));
+            drop(self.pool.retain(|_, _| false));
+        }
+        answers
     }
 
     /// Runs a script; a server that does not know it (any more) is given its text.
     pub(crate) async fn run(&self, script: &Script, call: &Call, queue: &Name) -> Result<Value, QueueError> {
-        match self.try_send(&script.by_hash(call)).await? {
-            Err(error) if error.code() == Some("NOSCRIPT") => {
-                self.send(&script.by_text(call), Some(queue)).await
-            }
-            answer => answer.map_err(|error| meaning(&error, Some(queue))),
-        }
+        let mut answers = self.run_all(&[(script, call)], queue).await?;
+        answers.pop().unwrap_or(Ok(Value::Nil))
     }
 
-    /// Waits on a connection of its own until a list has an element, and takes it, or until the time is over; answers whether it took
-    /// one.
-    ///
-    /// A dropped future closes the connection. An element that was on its way is lost then: elements of these lists
-    /// carry no work, and the next call of any worker puts back what is due.
-    pub(crate) async fn block(&self, key: &str, wait: Duration) -> Result<bool, QueueError> {
+    /// Runs scripts one after the other, in one write; an answer for each, in their order.
+    pub(crate) async fn run_all(
+        &self,
+        calls: &[(&Script, &Call)],
+        queue: &Name,
+    ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
+        let commands = calls.iter().map(|(script, call)| script.by_hash(call)).collect();
+        let unknown = |error: &RedisError| error.code() == Some("NOSCRIPT");
+        let mut answers = Vec::with_capacity(calls.len());
+        for (answer, (script, call)) in self.send_all(commands).await?.into_iter().zip(calls) {
+            answers.push(match answer {
+                Err(error) if unknown(&error) => self.send_one(script.by_text(call), Some(queue)).await,
+                answer => answer.map_err(|error| meaning(&error, Some(queue))),
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Waits on a connection of its own until one of some lists has an element, and takes it; answers which list that
+    /// was, or none when the time is over. Not cancel safe: a dropped future closes the connection, and an element that
+    /// was on its way is lost.
+    pub(crate) async fn block(&self, lists: &[String], wait: Duration) -> Result<Option<String>, QueueError> {
         let idle = self.blocking.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match idle {
             Some(connection) => connection,
             None => {
-                let settings = settings();
-                let connect = self.client.get_multiplexed_async_connection_with_config(&settings);
-                connect.await.map_err(|error| at_connect(&error, &self.target.shown))?
+                let dialed = self.dialer.dial("waits").await;
+                dialed.map_err(|error| at_connect(&error, &self.target.shown))?
             }
         };
         let mut command = Cmd::new();
-        // zero would mean without end
-        command.arg("BLPOP").arg(key).arg(format!("{:.3}", wait.as_secs_f64().max(0.001)));
-        let answer = timeout(wait + LATE, command.query_async::<Value>(&mut connection)).await;
+        command.arg("BLPOP").arg(lists).arg(format!("{:.3}", wait.as_secs_f64()));
+        let answer =
+            timeout(wait + LATE, command.query_async::<Option<(String, Value)>>(&mut connection)).await;
         match answer {
-            Ok(Ok(answer)) => {
+            Ok(Ok(taken)) => {
                 let mut idle = self.blocking.lock().unwrap_or_else(PoisonError::into_inner);
                 if idle.len() < IDLE_BLOCKING {
                     idle.push(connection);
                 }
-                Ok(answer != Value::Nil)
+                Ok(taken.map(|(list, _)| list))
             }
             Ok(Err(error)) => Err(meaning(&error, None)),
             Err(_) => Err(QueueError::answer_lost(format!("{}: the wait was not ended", self.target.shown))),

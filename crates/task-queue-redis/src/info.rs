@@ -10,6 +10,19 @@ pub(crate) struct Server {
     pub(crate) warnings: Vec<String>,
 }
 
+impl Server {
+    /// One whose INFO is closed to us: no more is claimed than what every server does.
+    pub(crate) fn hidden() -> Self {
+        let warning = "INFO is not allowed, so the server's version, maxmemory-policy and persistence are not known; \
+                       allow it with ACL SETUSER … +info (docs/queue.md has the whole rule)";
+        Self {
+            name: "redis of unknown version".to_owned(),
+            durability: Durability::Server,
+            warnings: vec![warning.to_owned()],
+        }
+    }
+}
+
 /// Reads INFO's text, and `appendfsync` where CONFIG is allowed.
 pub(crate) fn check(info: &str, appendfsync: Option<&str>) -> Result<Server, QueueError> {
     let field = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));

@@ -1,12 +1,6 @@
 //! The names of keys: the one place that makes them.
 
-use base64::{
-    Engine as _,
-    alphabet::Alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-use task_core::{Name, QueueError, TaskId};
-use uuid::Uuid;
+use task_core::{Name, QueueError};
 
 /// The prefix of all keys where the URL names none.
 pub(crate) const PREFIX: &str = "tf";
@@ -48,51 +42,9 @@ impl Keys {
     }
 }
 
-// in the order of ASCII, so that ids sort in the store as they do as numbers
-const ORDERED: Alphabet =
-    match Alphabet::new("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") {
-        Ok(alphabet) => alphabet,
-        Err(_) => panic!("64 different characters"),
-    };
-const SHORT: GeneralPurpose = GeneralPurpose::new(
-    &ORDERED,
-    GeneralPurposeConfig::new()
-        .with_encode_padding(false)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
-);
-
-/// An id as it is stored: a UUID as 22 characters, which saves 14 in each structure, any other text behind a colon.
-pub(crate) fn stored_id(id: &TaskId) -> String {
-    match id.as_uuid() {
-        Some(uuid) => SHORT.encode(uuid.as_bytes()),
-        None => format!(":{id}"),
-    }
-}
-
-/// The id that is stored so.
-pub(crate) fn read_id(stored: &str) -> Option<TaskId> {
-    match stored.strip_prefix(':') {
-        Some(text) => text.parse().ok(),
-        None => Some(TaskId::from(Uuid::from_slice(&SHORT.decode(stored).ok()?).ok()?)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_read_back_and_uuids_sort_as_they_do_as_numbers() {
-        let ids =
-            ["0190163d-8694-739b-aea5-966c26f8ad91", "f190163d-8694-739b-aea5-966c26f8ad91", "order-7", ":"];
-        for text in ids {
-            let id: TaskId = text.parse().unwrap();
-            assert_eq!(read_id(&stored_id(&id)).unwrap(), id);
-        }
-        let stored: Vec<String> = ids[..2].iter().map(|text| stored_id(&text.parse().unwrap())).collect();
-        assert!(stored.is_sorted() && stored[0].len() == 22, "{stored:?}");
-        assert!(read_id("short").is_none());
-    }
 
     #[test]
     fn a_named_queue_is_one_slot_and_a_prefix_has_no_pattern_in_it() {

@@ -14,18 +14,30 @@
 //! Each transition of a task is one script (`src/lua`), whose header says its keys, arguments, reply and guarantees. Keys
 //! are one base, `prefix:{queue}`, and fixed suffixes.
 
+mod beat;
+mod claim;
 mod clock;
 mod connect;
+mod control;
+mod dial;
+mod enqueue;
 mod error;
+mod explain;
+mod ids;
 mod info;
 mod keys;
 mod list;
+mod news;
+mod park;
 mod queue;
 mod record;
+mod registration;
 mod reply;
 mod script;
+mod settle;
 mod stats;
 mod url;
+mod wait;
 
 pub use queue::RedisQueue;
 pub use task_core;

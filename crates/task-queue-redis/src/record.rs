@@ -9,7 +9,7 @@ use task_core::{
 };
 
 use crate::{
-    keys::read_id,
+    ids::id_of,
     reply::{Reply, corrupt},
 };
 
@@ -39,8 +39,7 @@ const HEADER: usize = 2 * TIMES + 8 + 1;
 pub(crate) fn read(queue: &Name, view: Value, held: Option<&str>) -> Result<Seen, QueueError> {
     let mut view = Reply::new(view)?;
     let stored_id = view.text()?;
-    let id = read_id(&stored_id)
-        .ok_or_else(|| corrupt(&format!("`{}` is no stored id", stored_id.escape_debug())))?;
+    let id = id_of(&stored_id)?;
     let stored = view.bytes()?;
     match stored.first() {
         Some(b'G') => {

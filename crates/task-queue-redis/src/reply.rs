@@ -16,6 +16,16 @@ impl Reply {
         }
     }
 
+    /// An answer that is no list, to be read like the only element of one.
+    pub(crate) fn single(value: Value) -> Self {
+        Self(vec![value].into_iter())
+    }
+
+    /// The list that one of several scripts answered.
+    pub(crate) fn of(answer: Option<Result<Value, QueueError>>) -> Result<Self, QueueError> {
+        Self::new(answer.unwrap_or(Ok(Value::Nil))?)
+    }
+
     /// The next value as it is; nil at the end.
     pub(crate) fn value(&mut self) -> Value {
         self.0.next().unwrap_or(Value::Nil)

@@ -19,6 +19,7 @@ scripts! {
     SETTLE = "#!lua flags=allow-oom", "base.lua", "settle.lua";
     BEAT = "#!lua flags=allow-oom", "base.lua", "house.lua", "beat.lua";
     RELEASE = "#!lua flags=allow-oom", "base.lua", "house.lua", "release.lua";
+    GIVE_BACK = "#!lua flags=allow-oom", "base.lua", "give_back.lua";
     LOOK = "#!lua flags=allow-oom", "base.lua", "look.lua";
     CANCEL = "#!lua flags=allow-oom", "base.lua", "cancel.lua";
     CONTROL = "#!lua flags=allow-oom", "base.lua", "control.lua";

@@ -1,30 +1,19 @@
-//! How a queue stands, and what keeps one of its tasks.
+//! How a queue stands.
 
 use std::collections::HashMap;
 
-use deadpool_redis::redis::Value;
-use task_core::{
-    Explanation, Incarnation, Lookup, Name, QueueError, QueueStats, Reason, Registration, ResultMessage,
-    TaskId, TaskMessage, TaskStatus, Timestamp, WorkerInfo,
-};
+use task_core::{Name, QueueError, QueueStats, ResultMessage, TaskMessage, Timestamp};
 
 use crate::{
-    keys::stored_id,
     queue::RedisQueue,
     record::{self, Seen},
-    reply::{Reply, corrupt},
+    registration,
+    reply::Reply,
     script,
 };
 
 /// The least span that rates are taken over: a burst in the first second of a queue is no rate.
 const MINUTE: f64 = 60_000.0;
-
-/// What a worker says of itself, as it is stored.
-pub(crate) fn about(registration: &Registration) -> Vec<u8> {
-    let Registration { label, host, pid, concurrency, names, .. } = registration;
-    // strings and numbers into memory can't fail
-    rmp_serde::to_vec(&(label, host, pid, concurrency, names)).unwrap_or_default()
-}
 
 pub(crate) async fn stats(redis: &RedisQueue, queue: &Name) -> Result<QueueStats, QueueError> {
     let mut reply = redis.run(&script::STATS, &redis.call(queue), queue).await?;
@@ -41,7 +30,7 @@ pub(crate) async fn stats(redis: &RedisQueue, queue: &Name) -> Result<QueueStats
     }
     let mut workers = reply.list()?;
     while !workers.is_empty() {
-        stats.workers.extend(worker(workers.list()?)?);
+        stats.workers.extend(registration::read(workers.list()?)?);
     }
     Ok(stats)
 }
@@ -103,58 +92,6 @@ fn could_start(task: &record::Task) -> Timestamp {
         .and_then(|message| Some(message.start?.from(*enqueued_at)));
     let tried = errors.last().map(|error| error.at);
     [Some(*enqueued_at), due, *started_at, tried].into_iter().flatten().max().unwrap_or_default()
-}
-
-/// A worker whose registration this release can't read is passed over: nothing is decided by it.
-fn worker(mut reply: Reply) -> Result<Option<WorkerInfo>, QueueError> {
-    let (incarnation, about, seen) = (reply.text()?, reply.bytes()?, reply.text()?);
-    let about = rmp_serde::from_slice::<(String, String, u32, u32, Vec<Name>)>(&about);
-    let Ok((label, host, pid, concurrency, names)) = about else { return Ok(None) };
-    let incarnation: Incarnation =
-        incarnation.parse().map_err(|_| corrupt("the incarnation of a worker can't be read"))?;
-    let mut times = seen.split(',').map(|number| number.parse::<u64>().unwrap_or(0));
-    let mut next = || times.next().unwrap_or(0);
-    let mut registration = Registration::new(label, names);
-    (registration.host, registration.pid, registration.concurrency) = (host, pid, concurrency);
-    let mut info = WorkerInfo::new(incarnation, &registration, Timestamp::from_millis(next()));
-    info.seen = Timestamp::from_millis(next());
-    info.busy = u32::try_from(next()).unwrap_or(u32::MAX);
-    Ok(Some(info))
-}
-
-pub(crate) async fn explain(
-    redis: &RedisQueue,
-    queue: &Name,
-    id: &TaskId,
-) -> Result<Option<Explanation>, QueueError> {
-    let Lookup::Found(known) = redis.look(queue, id).await? else { return Ok(None) };
-    let mut call = redis.call(queue);
-    call.arg(stored_id(id)).arg(known.task.as_str());
-    let mut reply = redis.run(&script::EXPLAIN, &call, queue).await?;
-    let now = redis.time(&mut reply)?;
-    let view = reply.value();
-    if view == Value::Nil {
-        return Ok(None);
-    }
-    let Lookup::Found(record) = record::read(queue, view, None)?.lookup(now) else { return Ok(None) };
-    let paused = reply.flag()?;
-    let (workers, knowing, before) = (reply.number()?, reply.number()?, reply.number()?);
-    let suspect = reply.flag()?;
-    if record.status.is_final() || record.status == TaskStatus::Running {
-        return Ok(Some(Explanation::from_record(*record)));
-    }
-    let due = record.due_at.filter(|due| *due > now);
-    let mut reasons = Vec::new();
-    reasons.extend(paused.then_some(Reason::Paused));
-    if workers == 0 {
-        reasons.push(Reason::NoWorkers);
-    } else if knowing < workers {
-        reasons.push(Reason::NameKnownBy { knowing, workers });
-    }
-    reasons.extend(due.map(|due| Reason::DueIn { millis: due.since(now).as_millis() as u64 }));
-    reasons.extend(suspect.then_some(Reason::Suspect { crashes: record.crashes }));
-    reasons.extend((before > 0).then_some(Reason::Behind { tasks: before }));
-    Ok(Some(Explanation::new(*record, reasons)))
 }
 
 #[cfg(test)]

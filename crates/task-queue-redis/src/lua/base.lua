@@ -10,7 +10,7 @@ local UNIQ, WAITING, PROGRESS = base .. ':uniq', base .. ':waiting', base .. ':p
 local LEASES, CLOSED, DYING, GENS = base .. ':leases', base .. ':closed', base .. ':dying', base .. ':gens'
 local REG, KNOWS, LABEL, SEEN = base .. ':reg', base .. ':knows', base .. ':label', base .. ':seen'
 local HELD, CLAIMS, ALONE = base .. ':held:', base .. ':claims:', base .. ':alone'
-local CANCEL, INBOX, BELL = base .. ':cancel:', base .. ':inbox:', base .. ':bell:'
+local CANCEL, INBOX, BELL, CALL = base .. ':cancel:', base .. ':inbox:', base .. ':bell:', base .. ':call:'
 local END, WAKE = base .. ':end:', base .. ':wake'
 
 local KEEP = { C = 86400000, S = 86400000, X = 86400000, F = 604800000 } -- default retention, ms
@@ -69,6 +69,23 @@ local function wake()
   if call('LLEN', WAKE) == 0 then call('RPUSH', WAKE, '1') end
 end
 
+-- Wakes those who know a name that not all know: the token might go to one who does not. Bounded: a worker or a name
+-- beyond these numbers is found by the look that each worker takes every five seconds.
+local function wake_knowing(names)
+  local live = call('ZREVRANGE', LEASES, 0, 199)
+  for i = 1, #live do
+    local known = call('HGET', KNOWS, live[i]) or ''
+    for j = 1, math.min(#names, 10) do
+      if string.find(known, '\n' .. names[j] .. '\n', 1, true) then
+        local list = CALL .. live[i]
+        if call('LLEN', list) == 0 then call('RPUSH', list, '1') end
+        call('PEXPIRE', list, 60000)
+        break
+      end
+    end
+  end
+end
+
 -- The one way into the ready lists; wakes. `ids` has at most 1000, in order.
 local function ready(priority, ids, front)
   if #ids == 0 then return end
@@ -88,7 +105,7 @@ local function schedule(key, due, priority, id)
   if call('ZRANGE', key, 0, 0)[1] == member then wake() end
 end
 
--- Tells a worker's heartbeat connection to look.
+-- Tells a worker's heartbeat to look.
 local function ring(inc)
   if call('LLEN', BELL .. inc) == 0 then call('RPUSH', BELL .. inc, '1') end
   call('PEXPIRE', BELL .. inc, 60000)

@@ -15,6 +15,7 @@ if here == nil then return { 'REG' } end
 if not here then return { 'CLOSED' } end
 house(now, grace)
 local known = knows(inc, now)
+call('DEL', CALL .. inc) -- it is here
 
 local tasks = {}
 local held = inc .. ':' .. ARGV[2] .. '@' .. int(now)
@@ -154,22 +155,27 @@ if paused == 1 then
 elseif more == 1 then
   wake()
 else
-  call('DEL', WAKE)
-end
-if more == 0 then
-  -- one worker watches the clock for the next due task; an earlier one wakes another, which takes the clock over
+  -- One worker watches the clock for the next due task, and one that was given tasks is busy with them: it leaves the
+  -- token to one that has nothing to do. An earlier due time wakes another, which takes the clock over.
   local at = nil
   for _, key in ipairs({ DELAYED, RETRY }) do
     local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
     if head and (not at or tonumber(head) < at) then at = tonumber(head) end
   end
-  if at then
-    local watch = call('HMGET', META, 'tw', 'td')
-    local theirs = watch[1] and watch[1] ~= inc and call('ZSCORE', LEASES, watch[1])
-    if not theirs or tonumber(watch[2]) ~= at then
+  local watch = at and call('HMGET', META, 'tw', 'td')
+  local watched = at and watch[1] and watch[1] ~= inc and tonumber(watch[2]) == at and call('ZSCORE', LEASES, watch[1])
+  if at and not watched and #taken > 0 then
+    call('HDEL', META, 'tw', 'td')
+    wake()
+  else
+    call('DEL', WAKE)
+    if at and not watched then
       call('HSET', META, 'tw', inc, 'td', int(at))
       due = math.max(0, at - now)
     end
   end
+end
+for i = 1, #known do
+  if call('EXISTS', NAMED .. known[i]) == 1 and paused == 0 then more = 1 end
 end
 return { 'OK', int(now), more, due, empty_asked, paused, alone, tasks }

@@ -12,7 +12,9 @@ if what == 'pause' then
   return { int(now), 'done', 0, 0 }
 elseif what == 'resume' then
   call('HDEL', META, 'paused')
-  wake() -- whatever is ready, due, or waits aside; the claim that it causes deletes it if there is nothing
+  wake() -- whatever is ready or due; the claim that it causes deletes it if there is nothing
+  local names = call('ZRANGE', UNKNOWN, 0, 9)
+  if #names > 0 then wake_knowing(names) end
   return { int(now), 'done', 0, 0 }
 elseif what == 'limit' or what == 'cap' then
   if id == '' then call('HDEL', META, what) else call('HSET', META, what, id) end

@@ -36,7 +36,11 @@ local function forget(inc)
   call('HDEL', REG, inc)
   call('HDEL', KNOWS, inc)
   call('HDEL', SEEN, inc)
-  call('DEL', CLAIMS .. inc, INBOX .. inc, BELL .. inc)
+  call('DEL', CLAIMS .. inc, INBOX .. inc, BELL .. inc, CALL .. inc)
+  if call('HGET', META, 'tw') == inc then -- another takes the clock over
+    call('HDEL', META, 'tw', 'td')
+    wake()
+  end
 end
 
 -- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more.

@@ -16,6 +16,7 @@ local incs = {} -- incarnation → {closed, cancels, ids to leave}
 local gone, sets = {}, {}
 local ends, totals = { C = {}, S = {} }, {}
 local seen = {}
+local aside, asides = {}, {} -- names whose tasks were put aside
 
 for i = 1, n do
   local o = 6 * i - 5
@@ -74,7 +75,6 @@ for i = 1, n do
       s.l, s.lw, s.ls = kind .. token, call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
       if record ~= '' then
         s.b, s.bt, s.o = record, now, nil
-        -- a suspect that ends well, or at all by its own code, is none any more
       end
       if kind == 'F' or kind == 'X' or asked then
         if tonumber(detail) and kind ~= 'T' then s.k, s.fp = tonumber(detail), print end
@@ -91,7 +91,10 @@ for i = 1, n do
           keep(id, s)
           call('ZADD', NAMED .. detail, int(now), id)
           if not call('ZSCORE', UNKNOWN, detail) then call('ZADD', UNKNOWN, int(now), detail) end
-          wake()
+          if not aside[detail] then
+            aside[detail] = true
+            asides[#asides + 1] = detail
+          end
         else
           keep(id, s)
           ready(p, { id }, true)
@@ -105,6 +108,7 @@ if #sets > 0 then call('HSET', TASKS, unpack(sets)) end
 for kind, args in pairs(ends) do
   if #args > 0 then call('ZADD', END .. kind, unpack(args)) end
 end
+if #asides > 0 then wake_knowing(asides) end
 for field, count in pairs(totals) do call('HINCRBY', META, field, count) end
 for inc, who in pairs(incs) do
   if #who.left > 0 then

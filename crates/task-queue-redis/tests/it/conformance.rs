@@ -1,12 +1,11 @@
 //! The Redis queue keeps every promise of the queue contract.
 
-mod support;
-
 use std::time::Duration;
 
-use support::Server;
 use task_queue_redis::{RedisQueue, task_core::Name};
 use task_testkit::Harness;
+
+use crate::server::Server;
 
 struct Redis {
     queue: RedisQueue,

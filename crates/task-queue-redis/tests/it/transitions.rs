@@ -1,51 +1,18 @@
 //! Each transition once, on a real server.
 
-mod support;
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
+use task_queue_redis::task_core::*;
 
-use support::Server;
-use task_queue_redis::{RedisQueue, task_core::*};
-
-const Q: Name = Name::DEFAULT_QUEUE;
-
-fn message(id: &str, options: TaskOptions) -> TaskMessage {
-    TaskMessage::new(id.parse().unwrap(), "extract", vec![0xc0], options).unwrap()
-}
-
-async fn put(queue: &RedisQueue, id: &str, options: TaskOptions) -> Enqueued {
-    queue.enqueue(Batch::new(Q, vec![message(id, options)])).await.unwrap().answers.remove(0)
-}
-
-fn claim(worker: Incarnation, number: u64) -> Claim {
-    let registration = Registration::new("worker_1", [Name::from_static("extract").unwrap()]);
-    Claim::new(Q, worker, Arc::new(registration), number)
-}
-
-async fn settle(queue: &RedisQueue, delivery: &Delivery, outcome: Outcome) -> SettleAnswer {
-    let settlement = Settlement::new(delivery.clone(), outcome);
-    queue.settle(SettleRequest::new(Q, vec![settlement])).await.unwrap().answers[0]
-}
-
-async fn record(queue: &RedisQueue, id: &str) -> ResultMessage {
-    queue.result(&Q, &id.parse().unwrap()).await.unwrap().into_found().unwrap()
-}
-
-fn completed() -> Outcome {
-    Outcome::Completed { result: vec![7].into() }
-}
-
-fn retry() -> Outcome {
-    Outcome::Retry { error: Failure::new(FailureKind::Error, "no"), delay: Duration::from_secs(3) }
-}
+use crate::{server::Server, stage::*};
 
 #[tokio::test]
 async fn a_task_is_enqueued_once_claimed_settled_once_and_read() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    assert_eq!(put(&queue, "a", TaskOptions::default()).await, Enqueued::Queued);
+    assert_eq!(put(&queue, "a", options()).await, Enqueued::Queued);
     let there = Enqueued::Exists { status: TaskStatus::Pending, same: true };
-    assert_eq!(put(&queue, "a", TaskOptions::default()).await, there);
+    assert_eq!(put(&queue, "a", options()).await, there);
     let worker = Incarnation::new();
     let got = queue.dequeue(claim(worker, 1)).await.unwrap();
     let again = queue.dequeue(Claim::new(Q, worker, claim(worker, 1).registration, 1)).await.unwrap();
@@ -55,7 +22,7 @@ async fn a_task_is_enqueued_once_claimed_settled_once_and_read() {
     assert_eq!(record(&queue, "a").await.worker.as_deref(), Some("worker_1"));
     assert_eq!(settle(&queue, &got.tasks[0], completed()).await, SettleAnswer::Done);
     assert_eq!(settle(&queue, &got.tasks[0], completed()).await, SettleAnswer::AlreadyDone);
-    assert_eq!(settle(&queue, &got.tasks[0], retry()).await, SettleAnswer::Stale);
+    assert_eq!(settle(&queue, &got.tasks[0], retry_in(3)).await, SettleAnswer::Stale);
     let end = record(&queue, "a").await;
     assert_eq!((end.status, end.result.as_deref()), (TaskStatus::Completed, Some(&[7u8][..])));
     assert!(end.finished_at.unwrap() >= end.started_at.unwrap());
@@ -65,11 +32,11 @@ async fn a_task_is_enqueued_once_claimed_settled_once_and_read() {
 async fn a_retry_waits_for_its_time_and_keeps_its_error() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "a", TaskOptions::default()).await;
+    put(&queue, "a", options()).await;
     let worker = Incarnation::new();
     let got = queue.dequeue(claim(worker, 1)).await.unwrap();
-    assert_eq!(settle(&queue, &got.tasks[0], retry()).await, SettleAnswer::Done);
-    assert_eq!(settle(&queue, &got.tasks[0], retry()).await, SettleAnswer::AlreadyDone);
+    assert_eq!(settle(&queue, &got.tasks[0], retry_in(3)).await, SettleAnswer::Done);
+    assert_eq!(settle(&queue, &got.tasks[0], retry_in(3)).await, SettleAnswer::AlreadyDone);
     let waits = record(&queue, "a").await;
     assert_eq!((waits.status, waits.failures, waits.errors.len()), (TaskStatus::Retry, 1, 1));
     let none = queue.dequeue(claim(worker, 2)).await.unwrap();
@@ -87,7 +54,7 @@ async fn a_waiting_claim_is_woken_by_an_enqueue() {
     let mut waiting = claim(Incarnation::new(), 1);
     waiting.wait = Duration::from_secs(30);
     let started = tokio::time::Instant::now();
-    let (got, _) = tokio::join!(queue.dequeue(waiting), put(&queue, "a", TaskOptions::default()));
+    let (got, _) = tokio::join!(queue.dequeue(waiting), put(&queue, "a", options()));
     assert_eq!(got.unwrap().tasks.len(), 1);
     assert!(started.elapsed() < Duration::from_secs(4), "it was found by the safety read alone");
 }
@@ -96,7 +63,7 @@ async fn a_waiting_claim_is_woken_by_an_enqueue() {
 async fn a_released_worker_is_closed_and_its_task_goes_to_another() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "a", TaskOptions::default()).await;
+    put(&queue, "a", options()).await;
     let dead = Incarnation::new();
     let got = queue.dequeue(claim(dead, 1)).await.unwrap();
     assert_eq!(queue.release(&Q, dead).await.unwrap(), 1);
@@ -111,7 +78,7 @@ async fn a_released_worker_is_closed_and_its_task_goes_to_another() {
 async fn a_lease_that_ends_gives_its_tasks_back_but_not_in_the_grace_after_an_outage() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "a", TaskOptions::default()).await;
+    put(&queue, "a", options()).await;
     queue.dequeue(claim(Incarnation::new(), 1)).await.unwrap();
     let other = Incarnation::new();
     queue.advance_clock(&Q, Duration::from_secs(60), false).await.unwrap();
@@ -126,7 +93,7 @@ async fn a_lease_that_ends_gives_its_tasks_back_but_not_in_the_grace_after_an_ou
 async fn a_task_comes_back_at_once_though_many_idle_workers_died_with_its_own() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "a", TaskOptions::default()).await;
+    put(&queue, "a", options()).await;
     for _ in 0..8 {
         queue.dequeue(claim(Incarnation::new(), 1)).await.unwrap();
     }
@@ -138,18 +105,18 @@ async fn a_task_comes_back_at_once_though_many_idle_workers_died_with_its_own() 
 async fn a_running_task_that_is_to_be_cancelled_is_told_to_a_beat_that_waits() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "a", TaskOptions::default()).await;
+    put(&queue, "a", options()).await;
     let worker = Incarnation::new();
     let got = queue.dequeue(claim(worker, 1)).await.unwrap();
     let mut beat = Heartbeat::new(Q, worker, claim(worker, 1).registration);
     beat.wait = Duration::from_secs(30);
-    let id: TaskId = "a".parse().unwrap();
+    let id = id("a");
     let started = tokio::time::Instant::now();
     let (told, asked) = tokio::join!(queue.heartbeat(beat), queue.cancel(&Q, &id));
     assert_eq!(asked.unwrap(), CancelAnswer::Requested);
     assert!(started.elapsed() < Duration::from_secs(4), "the wait took the bell, and the beat found none");
     assert_eq!(told.unwrap().cancel, [(id, got.tasks[0].token)]);
-    assert_eq!(settle(&queue, &got.tasks[0], retry()).await, SettleAnswer::Done);
+    assert_eq!(settle(&queue, &got.tasks[0], retry_in(3)).await, SettleAnswer::Done);
     assert_eq!(record(&queue, "a").await.status, TaskStatus::Cancelled);
 }
 
@@ -157,49 +124,15 @@ async fn a_running_task_that_is_to_be_cancelled_is_told_to_a_beat_that_waits() {
 async fn a_unique_key_is_held_until_the_end_and_taken_again_by_a_replay() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    let unique = || TaskOptions::default().unique("k");
+    let unique = || options().unique("k");
     put(&queue, "a", unique()).await;
-    let id: TaskId = "a".parse().unwrap();
+    let id = id("a");
     assert_eq!(put(&queue, "b", unique()).await, Enqueued::DuplicateOf(id.clone()));
     assert_eq!(queue.cancel(&Q, &id).await.unwrap(), CancelAnswer::Cancelled);
     assert_eq!(put(&queue, "b", unique()).await, Enqueued::Queued);
-    let owner = ControlAnswer::DuplicateOf("b".parse().unwrap());
+    let owner = ControlAnswer::DuplicateOf(crate::stage::id("b"));
     assert_eq!(queue.control(&Q, Command::Replay(id.clone())).await.unwrap(), owner);
     assert_eq!(queue.control(&Q, Command::Purge).await.unwrap(), ControlAnswer::Done(1));
     assert_eq!(queue.control(&Q, Command::Replay(id)).await.unwrap(), ControlAnswer::Done(1));
     assert_eq!(queue.dequeue(claim(Incarnation::new(), 1)).await.unwrap().tasks.len(), 1);
-}
-
-#[tokio::test]
-async fn a_full_server_refuses_enqueues_and_drains() {
-    let server = Server::start(&[]);
-    let queue = server.queue().await;
-    put(&queue, "a", TaskOptions::default()).await;
-    let full = std::process::Command::new("redis-cli")
-        .args(["-p", &server.port.to_string(), "config", "set", "maxmemory", "1"])
-        .output()
-        .unwrap();
-    assert!(full.status.success());
-    assert_eq!(put(&queue, "b", TaskOptions::default()).await, Enqueued::Full);
-    let got = queue.dequeue(claim(Incarnation::new(), 1)).await.unwrap();
-    assert_eq!(settle(&queue, &got.tasks[0], completed()).await, SettleAnswer::Done);
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_refused_and_never_shown() {
-    let server = Server::start(&["--requirepass", "right"]);
-    let url = format!("redis://:s3cret@127.0.0.1:{}", server.port);
-    let end = std::time::Instant::now() + Duration::from_secs(10);
-    loop {
-        match RedisQueue::connect(&url).await.unwrap_err() {
-            QueueError::Unreachable(_) if std::time::Instant::now() < end => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            error => {
-                assert!(matches!(error, QueueError::Refused(_)), "{error}");
-                assert!(!error.to_string().contains("s3cret"), "{error}");
-                break;
-            }
-        }
-    }
 }

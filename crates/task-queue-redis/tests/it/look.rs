@@ -1,18 +1,16 @@
 //! What people see of a queue: counts, workers, lists.
 
-mod support;
+use std::{collections::HashSet, time::Duration};
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
-
-use support::Server;
 use task_queue_redis::{RedisQueue, task_core::*};
 
-const Q: Name = Name::DEFAULT_QUEUE;
+use crate::{
+    server::Server,
+    stage::{EXTRACT, Q, beat, completed, failed, named, options, registration, retry_in, settle},
+};
 
-async fn put(queue: &RedisQueue, name: &str, ids: impl IntoIterator<Item = String>, options: TaskOptions) {
-    let message =
-        |id: String| TaskMessage::new(id.parse().unwrap(), name.to_owned(), vec![0xc0], options.clone());
-    let messages: Vec<TaskMessage> = ids.into_iter().map(|id| message(id).unwrap()).collect();
+async fn put(queue: &RedisQueue, name: &'static str, ids: Vec<String>, options: TaskOptions) {
+    let messages: Vec<TaskMessage> = ids.iter().map(|id| named(name, id, options.clone())).collect();
     let answers = queue.enqueue(Batch::new(Q, messages)).await.unwrap().answers;
     assert!(answers.iter().all(|answer| *answer == Enqueued::Queued), "{answers:?}");
 }
@@ -22,21 +20,9 @@ fn numbered(prefix: &str, n: usize) -> Vec<String> {
 }
 
 fn claim(worker: Incarnation, number: u64, tasks: usize) -> Claim {
-    let mut registration = Registration::new("worker_1", [Name::from_static("extract").unwrap()]);
-    (registration.host, registration.pid, registration.concurrency) = ("here".into(), 7, 3);
-    let mut claim = Claim::new(Q, worker, Arc::new(registration), number);
+    let mut claim = Claim::new(Q, worker, registration(&[EXTRACT]), number);
     claim.max_tasks = tasks;
     claim
-}
-
-async fn settle(queue: &RedisQueue, delivery: &Delivery, outcome: Outcome) {
-    let settlement = Settlement::new(delivery.clone(), outcome);
-    let reply = queue.settle(SettleRequest::new(Q, vec![settlement])).await.unwrap();
-    assert_eq!(reply.answers, [SettleAnswer::Done]);
-}
-
-fn retry() -> Outcome {
-    Outcome::Retry { error: Failure::new(FailureKind::Error, "no"), delay: Duration::from_secs(600) }
 }
 
 /// Walks all pages; fails if a page is longer than asked for.
@@ -57,20 +43,20 @@ async fn walk(queue: &RedisQueue, mut filter: Filter) -> Vec<ResultMessage> {
 async fn every_task_is_counted_in_one_place() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "extract", numbered("ready", 6), TaskOptions::default()).await;
-    put(&queue, "extract", numbered("late", 2), TaskOptions::default().delay(Duration::from_secs(600))).await;
+    put(&queue, EXTRACT, numbered("ready", 6), options()).await;
+    put(&queue, EXTRACT, numbered("late", 2), options().delay(Duration::from_secs(600))).await;
     let worker = Incarnation::new();
     let got = queue.dequeue(claim(worker, 1, 5)).await.unwrap().tasks;
-    settle(&queue, &got[0], Outcome::Completed { result: vec![1].into() }).await;
-    settle(&queue, &got[1], Outcome::Failed { error: Failure::new(FailureKind::Fatal, "no") }).await;
-    settle(&queue, &got[2], retry()).await;
+    settle(&queue, &got[0], completed()).await;
+    settle(&queue, &got[1], failed()).await;
+    settle(&queue, &got[2], retry_in(600)).await;
     settle(&queue, &got[3], Outcome::NameUnknown).await;
     queue.cancel(&Q, &"late0001".parse().unwrap()).await.unwrap();
     queue.control(&Q, Command::Limit(Some(9))).await.unwrap();
     queue.advance_clock(&Q, Duration::from_secs(5), true).await.unwrap();
-    let mut beat = Heartbeat::new(Q, worker, claim(worker, 1, 1).registration);
-    beat.busy = 2;
-    queue.heartbeat(beat).await.unwrap();
+    let mut sign = beat(worker);
+    sign.busy = 2;
+    queue.heartbeat(sign).await.unwrap();
     let stats = queue.stats(&Q).await.unwrap();
     assert_eq!((stats.pending, stats.delayed, stats.unknown_name, stats.suspects), (3, 1, 1, 0), "{stats:?}");
     assert_eq!((stats.running, stats.retry), (1, 1), "{stats:?}");
@@ -100,15 +86,15 @@ async fn a_queue_that_nobody_used_has_nothing_in_it() {
 async fn pages_of_any_size_show_every_task_once_by_state_and_in_order() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, "extract", numbered("run", 300), TaskOptions::default()).await;
+    put(&queue, EXTRACT, numbered("run", 300), options()).await;
     let got = queue.dequeue(claim(Incarnation::new(), 1, 300)).await.unwrap().tasks;
-    settle(&queue, &got[0], Outcome::Completed { result: vec![1].into() }).await;
-    settle(&queue, &got[1], retry()).await;
+    settle(&queue, &got[0], completed()).await;
+    settle(&queue, &got[1], retry_in(600)).await;
     settle(&queue, &got[2], Outcome::NameUnknown).await;
-    put(&queue, "extract", numbered("low", 40), TaskOptions::default().priority(10)).await;
-    put(&queue, "other", numbered("high", 40), TaskOptions::default().priority(90)).await;
-    let late = TaskOptions::default().delay(Duration::from_secs(60));
-    put(&queue, "extract", numbered("late", 5), late).await;
+    put(&queue, EXTRACT, numbered("low", 40), options().priority(10)).await;
+    put(&queue, "other", numbered("high", 40), options().priority(90)).await;
+    let late = options().delay(Duration::from_secs(60));
+    put(&queue, EXTRACT, numbered("late", 5), late).await;
     for limit in [7, 100, 1000] {
         let tasks = walk(&queue, Filter::new(limit)).await;
         let ids: HashSet<&TaskId> = tasks.iter().map(|task| &task.id).collect();
@@ -123,7 +109,7 @@ async fn pages_of_any_size_show_every_task_once_by_state_and_in_order() {
     let mut filter = Filter::new(10);
     filter.status = Some(TaskStatus::Completed);
     let ended = walk(&queue, filter.clone()).await;
-    assert_eq!((ended.len(), ended[0].result.as_deref()), (1, Some(&[1u8][..])));
+    assert_eq!((ended.len(), ended[0].result.as_deref()), (1, Some(&[7u8][..])));
     filter.cursor = Some("elsewhere 0".into());
     assert!(matches!(queue.list(&Q, filter).await, Err(QueueError::Invalid(_))));
 }

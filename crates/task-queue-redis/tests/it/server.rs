@@ -10,7 +10,6 @@ use task_queue_redis::RedisQueue;
 
 pub(crate) struct Server {
     child: Child,
-    #[allow(dead_code, reason = "not every test speaks to the server itself")]
     pub(crate) port: u16,
     _dir: tempfile::TempDir,
 }
@@ -50,6 +49,29 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         None
+    }
+
+    /// Speaks to it by hand, as a person would with redis-cli; answers its lines.
+    pub(crate) fn say(&self, words: &[&str]) -> String {
+        let port = self.port.to_string();
+        let said = Command::new("redis-cli")
+            .args(["-p", &port])
+            .args(words)
+            .output()
+            .expect("redis-cli is installed");
+        let answer = String::from_utf8_lossy(&said.stdout).trim_end().to_owned();
+        assert!(said.status.success(), "redis-cli {words:?}: {answer}");
+        answer
+    }
+
+    /// Waits until so many of the clients of this name are in this command.
+    pub(crate) async fn see(&self, name: &str, command: &str, clients: usize) {
+        let (name, command) = (format!(" name=task-queue:{name} "), format!(" cmd={command} "));
+        let seen = |line: &&str| line.contains(&name) && line.contains(&command);
+        crate::stage::until(&format!("{clients} clients with{name}in{command}"), || async {
+            (self.say(&["client", "list"]).lines().filter(seen).count() == clients).then_some(())
+        })
+        .await;
     }
 
     /// A queue on it, once it answers.

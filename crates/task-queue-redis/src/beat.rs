@@ -1,0 +1,86 @@
+//! Workers' signs of life, which bring back what they are told.
+
+use task_core::{Heartbeat, HeartbeatReply, QueueError, WorkerCommand};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    ids::{id_of, stored_id, stored_token, token_of},
+    park::{self, Lists},
+    queue::RedisQueue,
+    record,
+    registration::register,
+    reply::Reply,
+    script,
+};
+
+/// Beats, and while there is no news, parks at the worker's bell.
+///
+/// Cancels and suspects that were told before end no wait: each beat tells them again. The bell that ends the wait is
+/// taken by it, so the beat that follows finds none, and answers all the same.
+pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
+    let end = Instant::now() + beat.wait;
+    let lists = Lists::bell(&beat.queue, redis.link.target.keys.base(&beat.queue), beat.worker);
+    let (mut rung, mut cut_off) = (false, false);
+    loop {
+        let (answer, news) = beat_once(redis, &beat).await?;
+        beat.progress.clear();
+        let left = end.saturating_duration_since(Instant::now());
+        if news || rung || left.is_zero() {
+            return Ok(answer);
+        }
+        match timeout(left.min(beat.registration.lease / 4), park::park(&redis.link, &lists)).await {
+            Ok(Ok(bell)) => {
+                bell.spend();
+                rung = true;
+            }
+            // the waiting connection alone may have broken: the next beat says whether the server is away
+            Ok(Err(error)) if error.is_transient() && !cut_off => cut_off = true,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatReply, bool), QueueError> {
+    let mut answer = HeartbeatReply::default();
+    let mut reply = beat_call(redis, beat, false).await?;
+    let mut word = reply.text()?;
+    if word == "REG" {
+        reply = beat_call(redis, beat, true).await?;
+        word = reply.text()?;
+    }
+    if word == "CLOSED" {
+        answer.closed = true;
+        return Ok((answer, true));
+    }
+    redis.time(&mut reply)?;
+    answer.run_empty = reply.flag()?;
+    let mut cancels = reply.list()?;
+    while !cancels.is_empty() {
+        let (id, token) = (cancels.text()?, cancels.text()?);
+        answer.cancel.push((id_of(&id)?, token_of(&token)?));
+    }
+    let mut commands = reply.list()?;
+    while !commands.is_empty() {
+        // a command of a newer release is passed over
+        answer.commands.extend(rmp_serde::from_slice::<WorkerCommand>(&commands.bytes()?).ok());
+    }
+    let news = reply.flag()? || !answer.commands.is_empty();
+    Ok((answer, news))
+}
+
+async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Result<Reply, QueueError> {
+    let mut call = redis.call(&beat.queue);
+    call.arg(beat.worker.to_string()).number(beat.registration.lease.as_millis() as u64);
+    call.number(u64::from(beat.busy));
+    if registers {
+        register(&mut call, &beat.registration);
+    } else {
+        call.arg("").arg("").arg("");
+    }
+    for update in &beat.progress {
+        call.arg(stored_id(&update.id)).arg(stored_token(&update.token));
+        call.arg(record::write_progress(&update.progress));
+    }
+    redis.run(&script::BEAT, &call, &beat.queue).await
+}

@@ -1,0 +1,131 @@
+//! Tasks go out, and workers wait for them.
+
+use std::time::Duration;
+
+use task_core::{Batch, Claim, Claimed, Delivery, Incarnation, Name, QueueError};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    park::{self, Lists},
+    queue::RedisQueue,
+    record::{self, Seen},
+    registration::register,
+    reply::Reply,
+    script::{self, Call},
+};
+
+/// No wait for a token is longer, so that a lost one delays nobody for more.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often a worker that holds a suspect looks whether it may take more: tokens are for those who may.
+const ALONE: Duration = Duration::from_secs(1);
+/// How many tasks one step of a release gives back.
+const STEP: u64 = 200;
+
+/// What a claim was answered.
+pub(crate) struct Answer {
+    pub(crate) claimed: Claimed,
+    /// The worker holds a suspect, and gets nothing beside it.
+    alone: bool,
+}
+
+/// Claims, and while there is nothing, parks: a token ends the wait, and so does the time of the next due task, for the
+/// one worker that watches the clock. That clock runs here, since Redis ends a blocking command up to 100 ms late.
+pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed, QueueError> {
+    let end = Instant::now() + claim.wait;
+    let base = redis.link.target.keys.base(&claim.queue);
+    let lists = Lists::for_tasks(&claim.queue, base, claim.worker);
+    let (mut token, mut cut_off) = (None::<park::Token>, false);
+    loop {
+        // a token goes back if the claim that it was taken for fails, or is dropped
+        let Answer { claimed, alone } = claim_once(redis, &claim).await?;
+        if let Some(token) = token.take() {
+            token.spend();
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if !claimed.tasks.is_empty() || left.is_zero() || claimed.run_empty || claim.max_tasks == 0 {
+            return Ok(claimed);
+        }
+        let wait = left.min(claimed.next_wake.unwrap_or(LONGEST_WAIT)).min(LONGEST_WAIT);
+        if alone {
+            sleep(wait.min(ALONE)).await;
+            continue;
+        }
+        tokio::select! {
+            biased;
+            // if it is lost to the clock, a token that had just arrived goes back
+            taken = park::park(&redis.link, &lists) => match taken {
+                Ok(taken) => token = Some(taken),
+                // the waiting connection alone may have broken: the next claim says whether the server is away
+                Err(error) if error.is_transient() && !cut_off => cut_off = true,
+                Err(error) => return Err(error),
+            },
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// The call of one claim, without its registration.
+pub(crate) fn claim_call(redis: &RedisQueue, claim: &Claim) -> Call {
+    let mut call = redis.call(&claim.queue);
+    call.arg(claim.worker.to_string()).number(claim.number).number(claim.acked);
+    call.number(claim.max_tasks.min(Batch::MAX) as u64).number(claim.max_bytes as u64);
+    call.number(claim.registration.lease.as_millis() as u64).number(u64::from(claim.idle));
+    call
+}
+
+async fn claim_once(redis: &RedisQueue, claim: &Claim) -> Result<Answer, QueueError> {
+    let reply = redis.run(&script::CLAIM, &claim_call(redis, claim), &claim.queue).await?;
+    read_claim(redis, claim, reply).await
+}
+
+/// Reads the answer to a claim; a worker that the backend does not know yet claims again with its registration.
+pub(crate) async fn read_claim(
+    redis: &RedisQueue,
+    claim: &Claim,
+    mut reply: Reply,
+) -> Result<Answer, QueueError> {
+    let mut word = reply.text()?;
+    if word == "REG" {
+        let mut call = claim_call(redis, claim);
+        register(&mut call, &claim.registration);
+        reply = redis.run(&script::CLAIM, &call, &claim.queue).await?;
+        word = reply.text()?;
+    }
+    if word == "CLOSED" {
+        return Err(QueueError::Closed(claim.worker));
+    }
+    redis.time(&mut reply)?;
+    let (more, due) = (reply.flag()?, reply.signed()?);
+    let (run_empty, paused, alone) = (reply.flag()?, reply.flag()?, reply.flag()?);
+    let mut claimed = Claimed::default();
+    let mut tasks = reply.list()?;
+    while !tasks.is_empty() {
+        let mut task = tasks.list()?;
+        let held = task.text()?;
+        let Seen::Task(mut task) = record::read(&claim.queue, task.value(), Some(&held))? else { continue };
+        task.record.worker = Some(claim.registration.label.clone());
+        claimed.tasks.push(Delivery::new(claim.token(), task.stored, task.record));
+    }
+    claimed.more = more;
+    claimed.next_wake = u64::try_from(due).ok().map(Duration::from_millis);
+    (claimed.run_empty, claimed.paused) = (run_empty, paused);
+    Ok(Answer { claimed, alone })
+}
+
+/// Closes a worker's start, and gives back what it holds, in bounded steps.
+pub(crate) async fn release(
+    redis: &RedisQueue,
+    queue: &Name,
+    worker: Incarnation,
+) -> Result<u64, QueueError> {
+    let mut call = redis.call(queue);
+    call.arg(worker.to_string()).number(STEP);
+    let mut given = 0;
+    loop {
+        let mut reply = redis.run(&script::RELEASE, &call, queue).await?;
+        given += reply.number()?;
+        if !reply.flag()? {
+            return Ok(given);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Connections are made, and the pool decides which are still good.
+
+use std::time::Duration;
+
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use deadpool_redis::redis::{
+    self, AsyncConnectionConfig, Client, ErrorKind, PushInfo, RedisError, aio::MultiplexedConnection,
+};
+use task_core::QueueError;
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::url::Target;
+
+/// To make a connection, with TLS and login.
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+/// For the answer to a short command. The library's default of 500 ms is switched off: it also hits commands that block.
+pub(crate) const ANSWER: Duration = Duration::from_secs(5);
+/// A connection that was used so recently is used again unasked: asking first would double the commands of a busy client.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Makes connections to one server.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    client: Client,
+    /// The same in the version of the protocol that brings news between answers.
+    pushing: Client,
+}
+
+impl Dialer {
+    pub(crate) fn new(target: &Target) -> Result<Self, QueueError> {
+        let wrong =
+            |_| QueueError::invalid(format!("`{}` can't be connected to in this build", target.shown));
+        let settings = target.info.redis_settings().clone();
+        let pushing = settings.set_protocol(redis::ProtocolVersion::RESP3);
+        let pushing = target.info.clone().set_redis_settings(pushing);
+        Ok(Self {
+            client: Client::open(target.info.clone()).map_err(wrong)?,
+            pushing: Client::open(pushing).map_err(wrong)?,
+        })
+    }
+
+    /// A connection that names itself `task-queue:` and this, for whoever reads CLIENT LIST.
+    pub(crate) async fn dial(&self, name: &str) -> Result<MultiplexedConnection, RedisError> {
+        Self::make(&self.client, settings(), name).await
+    }
+
+    /// One that sends news, and in the end that it is closed, here.
+    pub(crate) async fn dial_pushing(
+        &self,
+        name: &str,
+        news: mpsc::UnboundedSender<PushInfo>,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        Self::make(&self.pushing, settings().set_push_sender(news), name).await
+    }
+
+    async fn make(
+        client: &Client,
+        settings: AsyncConnectionConfig,
+        name: &str,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let make = async {
+            let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
+            let mut command = redis::cmd("CLIENT");
+            command.arg("SETNAME").arg(format!("task-queue:{name}"));
+            // a name is for people: a server that refuses it serves us all the same
+            match command.exec_async(&mut connection).await {
+                Err(error) if error.is_io_error() || error.is_unrecoverable_error() => Err(error),
+                _ => Ok(connection),
+            }
+        };
+        let late = || RedisError::from((ErrorKind::Io, "no connection within the time allowed"));
+        timeout(CONNECT, make).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+fn settings() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None)
+}
+
+/// The pool's way to make and check connections.
+pub(crate) struct Manager(pub(crate) Dialer);
+
+impl managed::Manager for Manager {
+    type Type = MultiplexedConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
+        self.0.dial("commands").await
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut MultiplexedConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<RedisError> {
+        if metrics.last_used() < FRESH {
+            return Ok(());
+        }
+        redis::cmd("PING").exec_async(connection).await.map_err(RecycleError::Backend)
+    }
+}

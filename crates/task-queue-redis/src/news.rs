@@ -1,0 +1,204 @@
+//! News of tasks that ended: one subscribed connection a client, made when somebody first waits.
+//!
+//! State: who waits for which task, and which channels are subscribed on the connection as it is now. A task owns the
+//! connection; when it breaks, everybody who waits is woken, looks, and asks for the channel again, which connects anew.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use deadpool_redis::redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
+use tokio::{
+    sync::{Notify, futures::Notified, mpsc, oneshot},
+    time::{Instant, timeout},
+};
+
+use crate::{
+    connect::Link,
+    dial::{ANSWER, Dialer},
+};
+
+/// After a failure nobody asks for the connection again for so long.
+const REST: Duration = Duration::from_secs(1);
+
+/// A channel, and the stored id of a task of its queue.
+type Place = (String, String);
+
+/// Those who wait for news.
+#[derive(Default)]
+pub(crate) struct News {
+    shared: Arc<Shared>,
+    asks: Mutex<Option<mpsc::UnboundedSender<Ask>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    listeners: Mutex<HashMap<Place, Arc<Notify>>>,
+    subscribed: Mutex<HashSet<String>>,
+}
+
+struct Ask {
+    channel: String,
+    done: oneshot::Sender<bool>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One that waits for news of a task; dropped, it leaves nothing behind.
+pub(crate) struct Listener {
+    shared: Arc<Shared>,
+    place: Place,
+    news: Arc<Notify>,
+}
+
+impl Listener {
+    /// Ends with the next news, or when the connection breaks.
+    pub(crate) fn heard(&self) -> Notified<'_> {
+        self.news.notified()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut listeners = lock(&self.shared.listeners);
+        // the table's and this one: nobody else waits, and under the lock nobody can join
+        if Arc::strong_count(&self.news) == 2 {
+            listeners.remove(&self.place);
+        }
+    }
+}
+
+impl News {
+    /// Waits for news of a task from now on.
+    pub(crate) fn listen(&self, channel: &str, id: &str) -> Listener {
+        let place = (channel.to_owned(), id.to_owned());
+        let news = lock(&self.shared.listeners).entry(place.clone()).or_default().clone();
+        Listener { shared: self.shared.clone(), place, news }
+    }
+}
+
+impl Link {
+    /// Sees to it that a channel is subscribed; false if it can't be, for now or at all.
+    pub(crate) async fn subscribed(&self, channel: &str) -> bool {
+        if lock(&self.news.shared.subscribed).contains(channel) {
+            return true;
+        }
+        let (done, answer) = oneshot::channel();
+        self.ask(Ask { channel: channel.to_owned(), done });
+        answer.await.unwrap_or(false)
+    }
+
+    /// Hands it to the task that owns the connection; one that ended with its runtime is followed by another.
+    fn ask(&self, mut ask: Ask) {
+        let mut asks = lock(&self.news.asks);
+        if let Some(open) = &*asks {
+            match open.send(ask) {
+                Ok(()) => return,
+                Err(mpsc::error::SendError(unsent)) => ask = unsent,
+            }
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        sender.send(ask).ok();
+        let owner = Owner { dialer: self.dialer.clone(), shared: self.news.shared.clone(), open: None };
+        tokio::spawn(owner.run(receiver));
+        *asks = Some(sender);
+    }
+}
+
+/// The task that owns the connection, as long as there is somebody who may ask.
+struct Owner {
+    dialer: Dialer,
+    shared: Arc<Shared>,
+    open: Option<Open>,
+}
+
+struct Open {
+    connection: MultiplexedConnection,
+    news: mpsc::UnboundedReceiver<PushInfo>,
+}
+
+impl Owner {
+    async fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
+        let mut rests_until = Instant::now();
+        loop {
+            // receives can be lost without harm: they keep what was not taken
+            tokio::select! {
+                ask = asks.recv() => {
+                    let Some(ask) = ask else { return };
+                    let done = Instant::now() >= rests_until && self.subscribe(&ask.channel).await;
+                    if !done && Instant::now() >= rests_until {
+                        rests_until = Instant::now() + REST;
+                    }
+                    ask.done.send(done).ok();
+                }
+                push = next(&mut self.open) => match push {
+                    Some(PushInfo { kind: PushKind::Message, data }) => self.tell(&data),
+                    None | Some(PushInfo { kind: PushKind::Disconnection, .. }) => self.closed(),
+                    Some(_) => {}
+                },
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, channel: &str) -> bool {
+        if lock(&self.shared.subscribed).contains(channel) {
+            return true;
+        }
+        let subscribed = timeout(ANSWER, self.try_subscribe(channel)).await;
+        match subscribed {
+            Ok(Ok(())) => {
+                lock(&self.shared.subscribed).insert(channel.to_owned());
+                true
+            }
+            failed => {
+                let error = failed.err().map_or_else(String::new, |late| late.to_string());
+                tracing::debug!(channel, error, "no news; whoever waits looks again and again");
+                self.closed();
+                false
+            }
+        }
+    }
+
+    async fn try_subscribe(&mut self, channel: &str) -> RedisResult<()> {
+        if self.open.is_none() {
+            let (sender, news) = mpsc::unbounded_channel();
+            let connection = self.dialer.dial_pushing("news", sender).await?;
+            self.open = Some(Open { connection, news });
+        }
+        match &mut self.open {
+            Some(open) => open.connection.subscribe(channel).await,
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&self, data: &[Value]) {
+        let [Value::BulkString(channel), Value::BulkString(id)] = data else { return };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if let Some(news) = lock(&self.shared.listeners).get(&(text(channel), text(id))) {
+            news.notify_waiters();
+        }
+    }
+
+    fn closed(&mut self) {
+        self.open = None;
+        lock(&self.shared.subscribed).clear();
+        lock(&self.shared.listeners).values().for_each(|news| news.notify_waiters());
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.closed();
+    }
+}
+
+async fn next(open: &mut Option<Open>) -> Option<PushInfo> {
+    match open {
+        Some(open) => open.news.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,93 @@
+//! What is known of a task, and waiting for its end.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::Value;
+use task_core::{Lookup, Name, QueueError, TaskId, TaskMessage, Timestamp};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    ids::stored_id,
+    queue::RedisQueue,
+    record::{self, Seen},
+    reply::corrupt,
+    script,
+};
+
+/// News promise nothing, so whoever waits looks again after so long.
+const SAFETY: Duration = Duration::from_secs(5);
+/// The same while there are no news, because the server refuses them or their connection broke.
+const WITHOUT_NEWS: Duration = Duration::from_secs(1);
+
+/// Looks at a task; `waits`: whoever listens is to be told when it ends.
+pub(crate) async fn look(
+    redis: &RedisQueue,
+    queue: &Name,
+    id: &TaskId,
+    waits: bool,
+) -> Result<Lookup, QueueError> {
+    let (seen, now) = see(redis, queue, id, waits).await?;
+    Ok(seen.map_or(Lookup::NotFound, |seen| seen.lookup(now)))
+}
+
+/// The message of a task, while it is kept.
+pub(crate) async fn message(
+    redis: &RedisQueue,
+    queue: &Name,
+    id: &TaskId,
+) -> Result<Option<TaskMessage>, QueueError> {
+    let (seen, now) = see(redis, queue, id, false).await?;
+    let stored = seen.and_then(|seen| seen.stored(now));
+    let message = stored.map(|stored| TaskMessage::from_record(queue.clone(), id.clone(), &stored));
+    message.transpose().map_err(|error| corrupt(&format!("task {id} in queue `{queue}`: {error}")))
+}
+
+async fn see(
+    redis: &RedisQueue,
+    queue: &Name,
+    id: &TaskId,
+    waits: bool,
+) -> Result<(Option<Seen>, Timestamp), QueueError> {
+    let mut call = redis.call(queue);
+    call.number(u64::from(waits)).arg(stored_id(id));
+    let mut reply = redis.run(&script::LOOK, &call, queue).await?;
+    let now = redis.time(&mut reply)?;
+    match reply.value() {
+        Value::Nil => Ok((None, now)),
+        view => Ok((Some(record::read(queue, view, None)?), now)),
+    }
+}
+
+/// Subscribes, looks, waits, in this order: so no end falls between the look and the wait. A connection that breaks ends
+/// each wait on it, and the next round subscribes and looks anew.
+pub(crate) async fn wait(
+    redis: &RedisQueue,
+    queue: &Name,
+    id: &TaskId,
+    timeout: Duration,
+) -> Result<Lookup, QueueError> {
+    if timeout.is_zero() {
+        return look(redis, queue, id, false).await;
+    }
+    let end = Instant::now() + timeout;
+    let channel = format!("{}:done", redis.link.target.keys.base(queue));
+    let listener = redis.link.news.listen(&channel, &stored_id(id));
+    loop {
+        let heard = listener.heard();
+        tokio::pin!(heard);
+        // from here on no news is missed
+        heard.as_mut().enable();
+        let pushed = redis.link.subscribed(&channel).await;
+        let found = look(redis, queue, id, pushed).await?;
+        let left = end.saturating_duration_since(Instant::now());
+        if !found.is_live() || left.is_zero() {
+            return Ok(found);
+        }
+        let safety = if pushed { SAFETY } else { WITHOUT_NEWS };
+        tokio::select! {
+            // nothing is lost with it: the next round looks
+            () = heard => {}
+            () = sleep(left.min(safety)) => {}
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Who waits is woken: by a push, by the clock, and also when others stop waiting.
+
+use std::{future::Future, time::Duration};
+
+use task_queue_redis::task_core::*;
+use tokio::time::Instant;
+
+use crate::{server::Server, stage::*};
+
+/// The answer, which has to come before whoever waits looks again by itself.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let answer = future.await;
+    assert!(began.elapsed() < SOON, "{what}: only after {:?}", began.elapsed());
+    answer
+}
+
+/// A worker that stopped waiting took the token along that was on its way to it, and the next one slept on.
+#[tokio::test]
+async fn a_wait_that_is_dropped_leaves_its_token_to_the_next() {
+    let server = Server::start(&[]);
+    let (one, two) = (server.queue().await, server.queue().await);
+    let dropped = tokio::spawn(async move { one.dequeue(long_claim()).await });
+    server.see("waits", "blpop", 1).await;
+    let waits = tokio::spawn({
+        let two = two.clone();
+        async move { two.dequeue(long_claim()).await }
+    });
+    server.see("waits", "blpop", 2).await;
+    // the server serves first who came first: the one that nobody listens to any more
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    put(&two, "a", options()).await;
+    let got = soon("the other worker is woken", waits).await.unwrap().unwrap();
+    assert_eq!(got.tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn several_waits_of_one_client_share_a_connection_and_each_gets_its_task() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    let waits: Vec<_> = (1..=3)
+        .map(|number| {
+            let (queue, mut claim) = (queue.clone(), claim(worker, number));
+            (claim.wait, claim.acked) = (Duration::from_secs(30), 0);
+            tokio::spawn(async move { queue.dequeue(claim).await })
+        })
+        .collect();
+    server.see("waits", "blpop", 1).await;
+    for text in ["a", "b", "c"] {
+        put(&queue, text, options()).await;
+    }
+    for wait in waits {
+        assert_eq!(soon("each is woken", wait).await.unwrap().unwrap().tasks.len(), 1);
+    }
+}
+
+/// The token for a task of a name that few know went to a worker that does not know it, and the one that does slept on.
+#[tokio::test]
+async fn a_worker_that_knows_the_name_is_woken_for_a_task_that_another_did_not_know() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let mut stranger = Claim::new(Q, Incarnation::new(), registration(&["other"]), 1);
+    put(&queue, "a", options()).await;
+    let got = queue.dequeue(stranger.clone()).await.unwrap().tasks;
+    (stranger.number, stranger.wait) = (2, Duration::from_secs(30));
+    let (other, knowing) = (server.queue().await, server.queue().await);
+    tokio::spawn(async move { other.dequeue(stranger).await });
+    server.see("waits", "blpop", 1).await;
+    let waits = tokio::spawn(async move { knowing.dequeue(long_claim()).await });
+    server.see("waits", "blpop", 2).await;
+    settle(&queue, &got[0], Outcome::NameUnknown).await;
+    let got = soon("the one that knows it is woken", waits).await.unwrap().unwrap();
+    assert_eq!(got.tasks[0].record.id, id("a"));
+}
+
+#[tokio::test]
+async fn a_delayed_task_starts_when_it_is_due_though_nobody_calls() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let waits = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.dequeue(long_claim()).await }
+    });
+    server.see("waits", "blpop", 1).await;
+    put(&queue, "a", options().delay(Duration::from_millis(700))).await;
+    let got = soon("it starts", waits).await.unwrap().unwrap();
+    let record = &got.tasks[0].record;
+    let late = record.started_at.unwrap().since(record.enqueued_at);
+    assert!(late >= Duration::from_millis(700), "it started {late:?} after its enqueue");
+}
+
+/// The one that watched the clock got a task, or died, and the others waited for each other.
+#[tokio::test]
+async fn the_clock_is_watched_also_when_the_one_that_watched_it_works_or_is_gone() {
+    for works in [true, false] {
+        let server = Server::start(&[]);
+        let queue = server.queue().await;
+        put(&queue, "later", options().delay(Duration::from_millis(1500))).await;
+        let first = long_claim();
+        let dead = first.worker;
+        let waits = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.dequeue(first).await }
+        });
+        server.see("waits", "blpop", 1).await;
+        let (second, other) = (
+            tokio::spawn({
+                let queue = server.queue().await;
+                async move { queue.dequeue(long_claim()).await }
+            }),
+            server.queue().await,
+        );
+        server.see("waits", "blpop", 2).await;
+        if works {
+            put(&other, "now", options()).await;
+            let got = soon("the first works", waits).await.unwrap().unwrap();
+            assert_eq!(got.tasks[0].record.id, id("now"));
+        } else {
+            waits.abort();
+            queue.release(&Q, dead).await.unwrap();
+        }
+        let got = soon("the other watches", second).await.unwrap().unwrap();
+        assert_eq!(got.tasks[0].record.id, id("later"), "the first works: {works}");
+    }
+}
+
+#[tokio::test]
+async fn many_that_wait_for_results_hear_of_each_over_one_connection() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let ids: Vec<String> = (0..50).map(|n| format!("t{n}")).collect();
+    let mut waits = Vec::new();
+    for text in &ids {
+        put(&queue, text, options()).await;
+        let (queue, id) = (queue.clone(), id(text));
+        waits.push(tokio::spawn(async move { queue.wait(&Q, &id, Duration::from_secs(30)).await }));
+    }
+    server.see("news", "subscribe", 1).await;
+    until("all of them wait", || async {
+        (server.say(&["scard", "tf:{tasks}:waiting"]) == "50").then_some(())
+    })
+    .await;
+    let worker = Incarnation::new();
+    let mut claim = claim(worker, 1);
+    claim.max_tasks = 50;
+    for delivery in queue.dequeue(claim).await.unwrap().tasks {
+        settle(&queue, &delivery, completed()).await;
+    }
+    for wait in waits {
+        let found = soon("each hears of it", wait).await.unwrap().unwrap().into_found().unwrap();
+        assert_eq!(found.status, TaskStatus::Completed);
+    }
+    assert_eq!(server.say(&["scard", "tf:{tasks}:waiting"]), "0");
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_its_time_and_says_how_the_task_stands() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    put(&queue, "a", options()).await;
+    let found = queue.wait(&Q, &id("a"), Duration::from_millis(50)).await.unwrap();
+    assert_eq!(found.into_found().unwrap().status, TaskStatus::Pending);
+}
+
+#[tokio::test]
+async fn settlements_and_the_claim_after_them_go_together_also_to_a_server_that_forgot_the_scripts() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    put(&queue, "a", options()).await;
+    put(&queue, "b", options()).await;
+    let got = queue.dequeue(claim(worker, 1)).await.unwrap().tasks;
+    server.say(&["script", "flush"]);
+    let settlement = Settlement::new(got[0].clone(), completed());
+    let request = SettleRequest::new(Q, vec![settlement]).then(claim(worker, 2));
+    let reply = queue.settle(request).await.unwrap();
+    assert_eq!(reply.answers, [SettleAnswer::Done]);
+    let next = reply.claimed.unwrap().unwrap().tasks;
+    assert_eq!(next[0].record.id, id("b"));
+    // a claim alone, by a worker that the queue does not know yet
+    settle(&queue, &next[0], Outcome::Released).await;
+    let request = SettleRequest::new(Q, Vec::new()).then(claim(Incarnation::new(), 1));
+    assert_eq!(queue.settle(request).await.unwrap().claimed.unwrap().unwrap().tasks.len(), 1);
+}
