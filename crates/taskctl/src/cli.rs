@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand};
 use task_core::{InvalidDuration, Name, TaskId, TaskStatus, Timestamp, parse_duration};
 
+const EVERYWHERE: &str = "Options of every command";
+
 const HELP: &str = "\
 {about}
 
@@ -28,19 +30,19 @@ refuses us; 4 no such task; 5 not final yet, or not in time; 6 refused: full, a 
 #[command(version, about, help_template = HELP, infer_subcommands = false)]
 pub(crate) struct Args {
     /// Where the tasks are: host:port, redis://…, rediss://…, redis+unix://…
-    #[arg(short, long, value_name = "QUEUE", global = true, env = "TASK_QUEUE", hide_env_values = true)]
+    #[arg(short, long, value_name = "QUEUE", global = true, help_heading = EVERYWHERE, env = "TASK_QUEUE", hide_env_values = true)]
     pub(crate) queue: Option<String>,
 
     /// The named queue [default: tasks]
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, help_heading = EVERYWHERE)]
     pub(crate) queue_name: Option<Name>,
 
     /// One JSON object a line instead of text for people
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 
     /// How long the connection is tried
-    #[arg(long, value_name = "TIME", global = true, default_value = "5s", value_parser = time)]
+    #[arg(long, value_name = "TIME", global = true, help_heading = EVERYWHERE, default_value = "5s", value_parser = time)]
     pub(crate) connect_timeout: Duration,
 
     #[command(subcommand)]
@@ -156,7 +158,7 @@ pub(crate) struct EnqueueArgs {
     /// The longest an attempt may take [default: what the worker says, else no limit]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) timeout: Option<Duration>,
-    /// How long its result is kept [default: 24h, 7days if it FAILED]
+    /// How long its result is kept [default: 24h, 7d if it FAILED]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) retention: Option<Duration>,
     /// Wait for the result: without end, or so long

@@ -29,7 +29,7 @@ use crate::{
     command::Order,
     connect::connect,
     exit::Exit,
-    render::{View, render},
+    render::{View, render, terminal_width},
 };
 
 fn main() -> ExitCode {
@@ -68,7 +68,7 @@ fn run(order: Order) -> Exit {
 fn print(answer: &Answer, json: bool) -> io::Result<()> {
     let terminal = io::stdout().is_terminal();
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let printed = render(answer, &View { json, terminal, colours, now: Timestamp::now() });
+    let printed = render(answer, &View { json, width: terminal_width(), colours, now: Timestamp::now() });
     io::stderr().lock().write_all(printed.err.as_bytes())?;
     let mut out = io::stdout().lock();
     out.write_all(printed.out.as_bytes())?;

@@ -7,13 +7,15 @@ use task_core::Timestamp;
 
 use crate::answer::Answer;
 
+pub(crate) use text::terminal_width;
+
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     /// One JSON object a line.
     pub(crate) json: bool,
-    /// Long cells are broken to fit.
-    pub(crate) terminal: bool,
+    /// Cells are broken to fit so many columns, where there is such a limit.
+    pub(crate) width: Option<u16>,
     pub(crate) colours: bool,
     /// What ages are counted from.
     pub(crate) now: Timestamp,

@@ -11,7 +11,7 @@ use super::*;
 const NOW: u64 = 1_800_000_000_000;
 
 fn view(json: bool) -> View {
-    View { json, terminal: false, colours: false, now: Timestamp::from_millis(NOW) }
+    View { json, width: None, colours: false, now: Timestamp::from_millis(NOW) }
 }
 
 fn record(status: TaskStatus) -> ResultMessage {
@@ -70,7 +70,7 @@ fn an_explanation_as_json_is_the_record_with_its_reasons() {
 #[test]
 fn colours_are_for_terminals() {
     let answer = Answer::Status(Box::new(record(TaskStatus::Failed)));
-    let coloured = View { terminal: true, colours: true, ..view(false) };
+    let coloured = View { width: Some(80), colours: true, ..view(false) };
     assert!(render(&answer, &coloured).out.contains("\u{1b}["));
     assert!(!render(&answer, &view(false)).out.contains('\u{1b}'));
 }
@@ -130,4 +130,22 @@ fn workers_and_queues_are_listed() {
     let queues = vec![(Name::DEFAULT_QUEUE, Some(stats)), ("mail".parse().unwrap(), None)];
     let text = render(&Answer::Queues(queues), &view(false)).out;
     assert!(text.contains("paused") && text.contains("mail"), "{text}");
+}
+
+#[test]
+fn a_table_fits_the_terminal_and_is_whole_elsewhere() {
+    let mut failed = record(TaskStatus::Failed);
+    failed.error = Some(Failure::new(FailureKind::Error, "word ".repeat(12)));
+    let answer = Answer::Tasks { tasks: vec![failed], more: false };
+    let narrow = View { width: Some(80), ..view(false) };
+    assert!(render(&answer, &narrow).out.lines().all(|line| line.len() <= 80));
+    assert_eq!(render(&answer, &view(false)).out.lines().count(), 2);
+}
+
+#[test]
+fn an_explanation_of_what_is_final_says_how_it_ended() {
+    let mut failed = record(TaskStatus::Failed);
+    failed.error = Some(Failure::new(FailureKind::Error, "no such file"));
+    let answer = Answer::Explained(Box::new(Explanation::new(failed, vec![Reason::Final])));
+    assert_eq!(render(&answer, &view(false)).out, "FAILED: no such file\n");
 }

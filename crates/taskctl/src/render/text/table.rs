@@ -74,17 +74,23 @@ pub(super) fn status(status: TaskStatus) -> Cell {
 
 fn show(mut table: Table, view: &View) -> String {
     // by itself the library looks at the terminal of this process
+    table.force_no_tty();
     if view.colours {
         table.enforce_styling();
-    } else if !view.terminal {
-        table.force_no_tty();
     }
-    let arrangement = if view.terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
-    table.set_content_arrangement(arrangement);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    if let Some(width) = view.width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
     let mut text = table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n");
     text.push('\n');
     text
+}
+
+/// The columns of the terminal that stdout is, if it is one and they are enough for a table.
+pub(crate) fn terminal_width() -> Option<u16> {
+    Table::new().width().filter(|columns| *columns >= 60)
 }
