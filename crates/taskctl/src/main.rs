@@ -1,7 +1,7 @@
 //! The command line of the task framework: enqueue, look, explain, mend.
 //!
-//! A command goes one way: what was typed ([`cli`]) becomes a plain [`command`], which one [`call`] carries out on a
-//! queue; its [`answer`]s are rendered by a pure function ([`render`]) and mapped to the exit code in one place
+//! A command goes one way: what was typed ([`cli`]) becomes a plain [`command`], which [`call()`] carries out on a
+//! queue; its [`answer`]s are rendered by a pure function ([`render()`]) and mapped to the exit code in one place
 //! ([`exit`]). What is wrong with a command by itself is found before anything is opened.
 
 mod answer;
