@@ -2,7 +2,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Name, RetryPolicy, TaskId, Timestamp, format_duration, parse_duration, transcode::Value};
+use crate::{
+    Name, RetryPolicy, TaskId, TaskMessage, Timestamp, format_duration, parse_duration, transcode::Value,
+};
 
 /// A line as it is written: every key that there is.
 #[derive(Serialize, Deserialize)]
@@ -18,7 +20,7 @@ pub(super) struct Fields {
     pub(super) id: Option<TaskId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) queue_name: Option<Name>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "priority")]
     pub(super) priority: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) delay: Option<Span>,
@@ -54,6 +56,16 @@ pub(super) struct Fields {
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+/// Out of range is told in the words of the key, not of a type.
+fn priority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    let Some(number) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
+    let max = TaskMessage::MAX_PRIORITY;
+    match u8::try_from(number).ok().filter(|priority| *priority <= max) {
+        Some(priority) => Ok(Some(priority)),
+        None => Err(de::Error::custom(format!("priority {number} is not between 0 and {max}"))),
+    }
 }
 
 /// A duration as people write it: `"5s"`, or a number of seconds.

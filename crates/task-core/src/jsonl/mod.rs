@@ -36,6 +36,7 @@ mod lines;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 pub use lines::{Lines, MAX_LINE};
+use serde_json::error::Category;
 
 use crate::{Moment, Name, Shown, TaskId, TaskMessage, Timestamp, UniqueKey, UniqueScope, encode};
 use fields::{Backoff, Fields, Span};
@@ -47,13 +48,19 @@ pub struct InvalidLine(String);
 
 impl InvalidLine {
     fn new(message: impl ToString) -> Self {
-        let shown = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
-        Self(message.to_string().chars().map(shown).collect())
+        Self(crate::printable(&message.to_string()))
     }
 
     /// Without the number of the line within the text, which is always 1 here.
     fn json(error: &serde_json::Error) -> Self {
-        Self::new(error.to_string().replace(" at line 1 column ", ", at column "))
+        let words = error.to_string().replace(" at line 1 column ", ", at column ");
+        match error.classify() {
+            _ if words.starts_with("recursion limit") => {
+                Self::new(format!("its params are nested too deep: at most {} levels", crate::MAX_DEPTH - 1))
+            }
+            Category::Syntax | Category::Eof => Self::new(format!("it is no JSON: {words}")),
+            Category::Data | Category::Io => Self::new(words),
+        }
     }
 }
 
@@ -71,6 +78,11 @@ pub fn params(json: &str) -> Result<Vec<u8>, InvalidLine> {
 /// # Errors
 /// If the line is no JSON object, or a key or a value of it can't be.
 pub fn read(line: &str, queue: &Name) -> Result<TaskMessage, InvalidLine> {
+    if !line.trim_start().starts_with('{') {
+        // serde would take the values of an array for the keys in their order
+        let wrong = "it is no JSON object; write {\"task\": \"word_count\", \"params\": {…}}";
+        return Err(InvalidLine::new(wrong));
+    }
     let fields: Fields = serde_json::from_str(line).map_err(|e| InvalidLine::json(&e))?;
     let params = match (&fields.params, &fields.params_base64) {
         (Some(_), Some(_)) => return Err(both("params", "params_base64")),
@@ -239,8 +251,9 @@ mod tests {
     #[test]
     fn a_bad_line_is_told_what_is_wrong_with_it() {
         for (line, part) in [
-            ("{", "EOF"),
-            ("[]", "expected"),
+            ("{", "it is no JSON: EOF"),
+            ("not json", "it is no JSON object; write {\"task\""),
+            (r#"["send", {}]"#, "it is no JSON object"),
             ("{}", "missing field `task`"),
             (r#"{"task":"two words"}"#, "`two words` is not a name"),
             (r#"{"task":"a","dealy":1}"#, "unknown field `dealy`"),
@@ -250,6 +263,7 @@ mod tests {
             (r#"{"task":"a","at":"tomorrow"}"#, "is not a time"),
             (r#"{"task":"a","at":"2026-01-31T18:00:00Z","delay":1}"#, "`delay` and `at` exclude"),
             (r#"{"task":"a","priority":101}"#, "priority 101"),
+            (r#"{"task":"a","priority":400}"#, "priority 400"),
             (r#"{"task":"a","unique":""}"#, "unique key"),
             (r#"{"task":"a","params_base64":"?"}"#, "not base64"),
             ("{\"task\":\"a\",\"\\u001b[2J\":1}", "unknown field `\\u{1b}[2J`"),
@@ -262,6 +276,6 @@ mod tests {
     #[test]
     fn json_that_is_nested_too_deep_is_a_bad_line_and_no_overflow() {
         let deep = format!(r#"{{"task":"a","params":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-        assert!(error(&deep).contains("recursion limit"));
+        assert!(error(&deep).contains("nested too deep"), "{}", error(&deep));
     }
 }
