@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{
     Delivery, Enqueued, Failure, FailureKind, Outcome, QueueError, Settlement, TaskError, TaskMessage,
-    TaskQueue, WireError,
+    TaskQueue, WireError, printable,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +80,7 @@ impl Attempt {
             };
             let outcome = classify(ended, delivery.record.failures, rules);
             if let Outcome::Failed { error } | Outcome::Retry { error, .. } = &outcome {
-                tracing::warn!(kind = %error.kind, error = %error.message.escape_debug(), "the attempt failed");
+                tracing::warn!(kind = %error.kind, error = %printable(&error.message), "the attempt failed");
             }
             Settlement::new(delivery, outcome)
         }

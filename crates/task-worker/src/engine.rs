@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{
     Batch, Claim, Claimed, Incarnation, Name, Outcome, Queue as _, QueueError, Registration, SettleAnswer,
-    SettleReply, SettleRequest, Settlement, TaskQueue, WorkerCommand,
+    SettleReply, SettleRequest, Settlement, TaskQueue, WorkerCommand, printable,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -17,6 +17,7 @@ use crate::{
     TaskRegistry, attempt,
     decide::Books,
     heartbeat::{Board, Held, Pulse, Told},
+    outage::Outage,
     settings::{Settings, WorkerError},
     stop::Stop,
 };
@@ -127,6 +128,12 @@ impl Engine {
             if self.stopping && self.calls.is_empty() && (self.books.held == 0 || over) {
                 break;
             }
+            let empty = self.stopping && self.books.held + self.books.unsettled == 0;
+            if empty {
+                // only claims are under way, and a queue that is away answers none: nobody waits the whole grace for it
+                let soon = Instant::now() + WAIT + LAST;
+                deadline = Some(deadline.map_or(soon, |end| end.min(soon)));
+            }
             // each branch can be lost without harm: joins, receives and the watch keep what was not taken
             tokio::select! {
                 Some(Ok((lane, settlement))) = self.attempts.join_next() => self.ended(lane, settlement),
@@ -139,7 +146,7 @@ impl Engine {
                 Some(told) = told.recv() => self.told(told),
                 Ok(()) = stop.changed() => {}
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    if over {
+                    if over || empty {
                         break;
                     }
                     over = true;
@@ -157,7 +164,11 @@ impl Engine {
         match stop {
             Stop::Run | Stop::Paused => {}
             Stop::Graceful if !self.stopping => {
-                tracing::info!(held = self.books.held, "stopping: nothing more is claimed");
+                let worker = &self.registration.label;
+                match self.books.held {
+                    0 => tracing::debug!(%worker, "stopping"),
+                    tasks => tracing::info!(%worker, tasks, "stopping: these may go on within the grace"),
+                }
                 self.stopping = true;
                 *deadline = Some(Instant::now() + self.settings.grace);
             }
@@ -382,7 +393,7 @@ impl Engine {
         let worker = self.board.incarnation();
         for lane in &self.lanes {
             if let Ok(Err(error)) = timeout(LAST, self.queue.release(&lane.name, worker)).await {
-                tracing::warn!(queue = %lane.name, error = %error.to_string().escape_debug(), "could not sign off; its lease will end");
+                tracing::warn!(queue = %lane.name, error = %printable(&error.to_string()), "could not sign off; its lease will end");
             }
         }
     }
@@ -397,6 +408,7 @@ async fn until_answered<T, F>(
 where
     F: Future<Output = Result<T, QueueError>>,
 {
+    let mut outage = Outage::default();
     loop {
         let error = match timeout(wait + CALL, call()).await {
             Ok(Ok(answer)) => return Ok(answer),
@@ -404,7 +416,9 @@ where
             Ok(Err(error)) => error,
             Err(_) => QueueError::answer_lost("no answer in time"),
         };
-        tracing::warn!(what, error = %error.to_string().escape_debug(), "the queue did not answer; sending again");
+        if outage.is_to_be_told() {
+            tracing::warn!(what, error = %printable(&error.to_string()), "the queue did not answer; sending again");
+        }
         sleep(if error.is_transient() { Duration::from_millis(300) } else { Duration::from_secs(2) }).await;
     }
 }

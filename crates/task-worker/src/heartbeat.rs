@@ -8,7 +8,7 @@ use std::{
 
 use task_core::{
     Heartbeat, HeartbeatReply, Incarnation, Name, ProgressUpdate, Queue as _, QueueError, Registration,
-    TaskId, TaskQueue, Token, WorkerCommand,
+    TaskId, TaskQueue, Token, WorkerCommand, printable,
 };
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::TaskContext;
+use crate::{TaskContext, outage::Outage};
 
 /// A task that runs.
 pub(crate) struct Held {
@@ -106,6 +106,7 @@ impl Pulse {
     }
 
     async fn beat(self, queue: Name) {
+        let mut outage = Outage::default();
         loop {
             let started = tokio::time::Instant::now();
             let worker = self.board.incarnation();
@@ -126,10 +127,15 @@ impl Pulse {
             let answer = timeout(limit, self.queue.heartbeat(beat)).await;
             let answer = answer.unwrap_or_else(|_| Err(QueueError::answer_lost("no answer in time")));
             match answer {
-                Ok(reply) => self.heard(&queue, worker, reply),
+                Ok(reply) => {
+                    outage.is_over();
+                    self.heard(&queue, worker, reply);
+                }
                 Err(QueueError::Closed(_)) => self.heard_closed(worker),
                 Err(error) => {
-                    tracing::warn!(%queue, error = %error.to_string().escape_debug(), "a heartbeat failed; beating again");
+                    if outage.is_to_be_told() {
+                        tracing::warn!(%queue, error = %printable(&error.to_string()), "a heartbeat failed; beating again");
+                    }
                     for (ctx, update) in told {
                         ctx.keep_progress(update.progress);
                     }

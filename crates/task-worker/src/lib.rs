@@ -28,6 +28,7 @@ mod decide;
 mod engine;
 mod follow_up;
 mod heartbeat;
+mod outage;
 mod outcome;
 mod panic;
 mod registry;

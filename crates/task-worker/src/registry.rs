@@ -184,7 +184,7 @@ async fn run_task<T: Task>(task: Arc<T>, params: Bytes, ctx: TaskContext) -> Tas
 fn log_hook(hook: &'static str, ended: TaskResult) {
     if let Err(error) = ended {
         let error = error.to_string();
-        tracing::warn!(hook, error = %error.escape_debug(), "a hook failed; the attempt ends as it would have");
+        tracing::warn!(hook, error = %task_core::printable(&error), "a hook failed; the attempt ends as it would have");
     }
 }
 
