@@ -23,7 +23,7 @@ the input; 3 the queue can't be reached or refuses us; 130 and 143 cut short by 
 
 /// Keeps N workers alive, or runs one batch of tasks.
 #[derive(Debug, Parser)]
-#[command(version, about, help_template = ORCHESTRATOR_HELP)]
+#[command(version, help_template = ORCHESTRATOR_HELP)]
 pub(crate) struct OrchestratorArgs {
     /// How many workers run: processes, or, on `memory:`, parts of this one
     #[arg(short = 'n', long, value_name = "N", default_value_t = 4)]
@@ -87,7 +87,7 @@ pub(crate) struct OrchestratorArgs {
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) ready_timeout: String,
 
-    /// error, warning, info, debug or trace; also from LOG_LEVEL [default: info]
+    /// error, warning, info, debug or trace; also from LOG_LEVEL [default: info, with --drain warning]
     #[arg(long, value_name = "L")]
     pub(crate) log_level: Option<String>,
 
@@ -119,7 +119,7 @@ Examples:
 
 /// Runs the tasks of a tasks file: one worker, in this process.
 #[derive(Debug, Parser)]
-#[command(version, about, help_template = WORKER_HELP)]
+#[command(version, help_template = WORKER_HELP)]
 pub(crate) struct WorkerArgs {
     /// What people know it by; may repeat [default: WORKER_ID, else worker_1]
     #[arg(long, value_name = "ID")]

@@ -3,10 +3,13 @@ use std::time::Duration;
 use task_core::{Backends, QueueError, TaskQueue};
 use tokio::time::{Instant, timeout_at};
 
+use crate::silence::Silence;
+
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Opens the queue; what may pass is tried again for so long, `None`: without end, with `waiting` called each time.
+/// Opens the queue; what may pass is tried again for so long, `None`: without end, with `waiting` called at the first
+/// time, and then ever more rarely.
 pub(crate) async fn connect(
     backends: &Backends,
     url: &str,
@@ -15,6 +18,7 @@ pub(crate) async fn connect(
 ) -> Result<TaskQueue, QueueError> {
     let start = Instant::now();
     let end = start + patience.unwrap_or(Duration::from_secs(u32::MAX.into()));
+    let mut silence: Option<Silence> = None;
     loop {
         let error = match timeout_at(end, backends.connect(url)).await {
             Ok(Ok(queue)) => return Ok(queue),
@@ -28,7 +32,10 @@ pub(crate) async fn connect(
         if Instant::now() + PAUSE >= end {
             return Err(error);
         }
-        waiting(&error);
+        if silence.as_mut().is_none_or(Silence::is_over) {
+            waiting(&error);
+            silence.get_or_insert_with(Silence::new);
+        }
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -20,14 +20,11 @@ pub(crate) struct Health {
     pub(crate) alive: usize,
     /// None lives, nor will within the next minute.
     pub(crate) all_parked: bool,
-    /// How often one was started again.
-    pub(crate) restarts: u64,
 }
 
 /// A running crew.
 pub(crate) struct Crew {
     pub(crate) commands: mpsc::Sender<Command>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the monitor that reads it comes next"))]
     pub(crate) health: watch::Receiver<Health>,
     /// Ends when all workers have ended.
     pub(crate) over: tokio::task::JoinHandle<anyhow::Result<()>>,

@@ -1,5 +1,7 @@
 use std::process::ExitCode;
 
+use task_core::QueueError;
+
 /// How a command ends: what scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -13,6 +15,19 @@ pub(crate) enum Exit {
     NoQueue,
     /// A batch cut short by this signal.
     Signal(i32),
+}
+
+impl Exit {
+    /// What it means that the queue could not be opened, and the words for it.
+    pub(crate) fn no_queue(error: &QueueError) -> (Self, String) {
+        match error {
+            QueueError::Invalid(_) => (Self::Usage, error.to_string()),
+            QueueError::Unreachable(_) | QueueError::AnswerLost(_) => {
+                (Self::NoQueue, format!("{error}; is a server running there? -q names its host and port"))
+            }
+            _ => (Self::NoQueue, error.to_string()),
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -32,7 +32,7 @@ pub(crate) async fn run(
         running.spawn(worker.label(format!("worker_{number}")).run_until(until));
     }
     while !running.is_empty() {
-        health.send_replace(Health { alive: running.len(), ..Health::default() });
+        health.send_replace(Health { alive: running.len(), all_parked: false });
         // safe to lose: a `JoinSet` keeps what ended, a channel what was sent
         tokio::select! {
             Some(ended) = running.join_next() => match ended {

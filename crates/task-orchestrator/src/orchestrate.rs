@@ -1,6 +1,9 @@
 //! From the settings to the exit code: connect, start the crew, feed it, stop it.
 
-use task_core::{Backends, QueueError, TaskQueue};
+use std::sync::Arc;
+
+use task_core::{Backends, Queue as _, TaskQueue};
+use task_monitor::Observations;
 use task_worker::{TaskRegistry, command::TaskFile};
 
 use crate::{
@@ -8,7 +11,7 @@ use crate::{
     connect::connect,
     crew::Crew,
     exit::Exit,
-    inside,
+    inside, monitoring,
     settings::{Program, Settings, is_memory},
     supervisor::Supervisor,
     work::work,
@@ -20,40 +23,60 @@ pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup
         Ok(file) => file,
         Err(error) => return fail(Exit::Usage, error),
     };
+    let monitor = match monitoring::open(settings) {
+        Ok(monitor) => monitor,
+        Err(error) => return fail(Exit::Usage, error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::NoQueue, format!("can't start the runtime: {error}")),
     };
     let exit = runtime.block_on(async {
         let queue = connect(backends, &settings.url, Some(settings.connect_timeout), |error| {
-            tracing::warn!(%error, "connecting again");
+            tracing::warn!(%error, "connecting again, for up to --connect-timeout");
         });
         let queue = match queue.await {
             Ok(queue) => queue,
-            Err(error @ QueueError::Invalid(_)) => return fail(Exit::Usage, error),
-            Err(error) => return fail(Exit::NoQueue, error),
+            Err(error) => {
+                let (exit, words) = Exit::no_queue(&error);
+                return fail(exit, words);
+            }
         };
+        warn(&queue).await;
+        let observations = Arc::<Observations>::default();
         let crew = if is_memory(&settings.url) {
             match registry(file, setup).await {
                 Ok(registry) => start_inside(settings, queue.clone(), registry),
                 Err(error) => return fail(Exit::Usage, format!("{error:#}")),
             }
         } else {
-            match Supervisor::new(settings, queue.clone()) {
+            match Supervisor::new(settings, queue.clone(), observations.clone()) {
                 Ok(supervisor) => {
                     Crew::start(async |commands, health| Ok(supervisor.run(commands, health).await?))
                 }
                 Err(error) => return fail(Exit::Usage, format!("can't start workers: {error}")),
             }
         };
-        match work(settings, queue, crew).await {
-            Ok(exit) => exit,
-            Err(error) => fail(Exit::NoQueue, format!("{error:#}")),
-        }
+        let names = settings.worker.queues.iter().map(|(name, _)| name.clone()).collect();
+        let served = monitoring::serve(monitor, queue.clone(), names, observations, crew.health.clone());
+        // serving never ends; it is dropped when the work is done
+        let done = tokio::select! {
+            done = Box::pin(work(settings, queue, crew)) => done,
+            never = Box::pin(served) => match never {},
+        };
+        done.unwrap_or_else(|error| fail(Exit::NoQueue, format!("{error:#}")))
     });
     // a blocking task that can't be stopped must not keep the process
     runtime.shutdown_background();
     exit
+}
+
+/// Tells what the backend says that its owner should know.
+async fn warn(queue: &TaskQueue) {
+    match queue.info().await {
+        Ok(info) => info.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(error) => tracing::debug!(%error, "the queue says nothing of itself"),
+    }
 }
 
 fn fail(exit: Exit, error: impl std::fmt::Display) -> Exit {

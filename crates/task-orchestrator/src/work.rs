@@ -2,19 +2,32 @@
 
 use std::{io, time::Duration};
 
-use task_core::{Name, Queue as _, QueueError, TaskQueue};
-use tokio::{sync::watch, task::JoinHandle};
+use task_core::{Name, Queue as _, QueueError, QueueStats, TaskQueue};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use crate::{
     batch::{self, Stage, Tally},
     crew::{Command, Crew},
     exit::Exit,
+    logging,
     settings::{Input, Settings, is_memory},
     signals::{Order, Signals},
+    silence::Silence,
 };
 
 /// Feeds the crew, if there is something to feed it with, until there is nothing left to do or a signal comes.
 pub(crate) async fn work(settings: &Settings, queue: TaskQueue, mut crew: Crew) -> anyhow::Result<Exit> {
+    let done = feed(settings, queue, &mut crew).await;
+    if done.is_err() && !crew.over.is_finished() {
+        // nobody is left behind: workers that outlive this would learn of its end by their lifeline alone
+        crew.tell(Command::StopNow).await;
+        let _ = (&mut crew.over).await;
+    }
+    done
+}
+
+async fn feed(settings: &Settings, queue: TaskQueue, crew: &mut Crew) -> anyhow::Result<Exit> {
+    let start = Instant::now();
     let mut signals = Signals::new()?;
     let (stage, staged) = watch::channel(Stage::Run);
     let names: Vec<Name> = settings.worker.queues.iter().map(|(name, _)| name.clone()).collect();
@@ -39,11 +52,15 @@ pub(crate) async fn work(settings: &Settings, queue: TaskQueue, mut crew: Crew) 
                 }
             },
             ended = finished(&mut batch) => {
-                tally = Some(ended?);
+                let ended = ended?;
                 batch = None;
                 if settings.drain {
+                    say_end(settings, &ended, start.elapsed());
                     crew.tell(Command::Stop).await;
+                } else {
+                    tracing::info!("the input was read: {ended}");
                 }
+                tally = Some(ended);
             }
             ended = finished(&mut emptied) => {
                 failed = ended??;
@@ -58,17 +75,18 @@ pub(crate) async fn work(settings: &Settings, queue: TaskQueue, mut crew: Crew) 
     }
     stage.send_replace(Stage::Last);
     if let Some(batch) = batch {
-        tally = Some(batch.await?);
+        let ended = batch.await?;
+        if settings.drain {
+            say_end(settings, &ended, start.elapsed());
+        }
+        tally = Some(ended);
     }
     let tally = tally.unwrap_or_default();
-    if settings.drain {
-        say_end(settings, &tally);
-    }
     let cut_short = settings.drain && (tally.left > 0 || emptied.is_some());
     Ok(match signal {
         Some(signal) if cut_short => Exit::Signal(signal),
         _ if tally.bad_lines > 0 || tally.broken => Exit::Usage,
-        _ if settings.drain && tally.failed + failed > 0 => Exit::TaskFailed,
+        _ if settings.drain && tally.unhappy() + failed > 0 => Exit::TaskFailed,
         _ => Exit::Done,
     })
 }
@@ -81,47 +99,64 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
     }
 }
 
-fn say_end(settings: &Settings, tally: &Tally) {
-    let Tally { finished, failed, bad_lines, left, .. } = tally;
-    if *left > 0 {
-        let fate =
-            if is_memory(&settings.url) { "end with this process, as `memory:` does" } else { "stay queued" };
-        eprintln!("{left} of the tasks are not final; they {fate}");
-    }
-    if *failed > 0 || *bad_lines > 0 {
-        eprintln!("{finished} tasks are final, {failed} of them failed or cancelled; {bad_lines} bad lines");
-    }
+/// The one line that a normal batch says.
+fn say_end(settings: &Settings, tally: &Tally, took: Duration) {
+    let fate = match tally.left {
+        0 => "",
+        _ if is_memory(&settings.url) => "; what is not final ends with this process, as `memory:` does",
+        _ => "; what is not final stays queued",
+    };
+    eprintln!("{tally}, in {:.1} s{fate}", took.as_secs_f64());
 }
 
 /// Waits until the named queues hold nothing that is not final; answers how many tasks failed meanwhile.
 async fn emptied(queue: &TaskQueue, names: &[Name]) -> Result<u64, QueueError> {
-    let (mut before, mut ticks) = (None, 0_u32);
+    let mut before = None;
+    let mut silence = Silence::new();
     loop {
-        let (mut live, mut failed) = (0, 0);
+        let (mut failed, mut waits) = (0, Vec::new());
         for name in names {
-            let stats = queue.stats(name).await;
-            match stats {
+            match queue.stats(name).await {
                 Ok(stats) => {
-                    live += stats.live();
+                    waits.extend(waits_for(&stats));
                     failed += stats.totals.failed + stats.totals.cancelled + stats.totals.expired;
                 }
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "waiting for the queue");
-                    live += 1;
-                }
+                Err(error) if error.is_transient() => waits.push(error.to_string()),
                 Err(error) => return Err(error),
             }
         }
         let before = *before.get_or_insert(failed);
-        if live == 0 {
+        if waits.is_empty() {
             return Ok(failed.saturating_sub(before));
         }
-        ticks += 1;
-        if ticks.is_multiple_of(25) {
-            eprintln!("waiting for {live} tasks that are not final");
+        if silence.is_over() {
+            logging::say(&format!("waiting: {}", waits.join("; ")));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// What of a queue is not final, in words; nothing, if nothing is.
+fn waits_for(stats: &QueueStats) -> Option<String> {
+    if stats.live() == 0 {
+        return None;
+    }
+    let parts = [
+        (stats.running, "running"),
+        (stats.pending, "pending"),
+        (stats.retry, "to be tried again"),
+        (stats.delayed, "of the pending are delayed"),
+        (stats.unknown_name, "of the pending are of a name that no worker knows"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let mut words = format!("{} has {}", stats.queue, parts.collect::<Vec<_>>().join(", "));
+    if stats.paused {
+        words.push_str(", and is paused");
+    }
+    if stats.workers.is_empty() {
+        words.push_str(", and no worker is alive");
+    }
+    Some(words)
 }
 
 #[cfg(test)]
@@ -130,32 +165,11 @@ mod tests {
 
     use task_core::{CancelAnswer, TaskHandle, TaskStatus};
     use task_queue_memory::MemoryQueue;
-    use tracing::level_filters::LevelFilter;
 
     use super::*;
-    use crate::settings::{Logs, Program, WorkerSettings};
 
     fn settings(input: Option<Input>) -> Settings {
-        let long = Duration::from_secs(60);
-        Settings {
-            url: "memory:".into(),
-            workers: 1,
-            worker: WorkerSettings {
-                queues: vec![(Name::DEFAULT_QUEUE, 1)],
-                concurrency: None,
-                max_retries: None,
-                grace: long,
-            },
-            program: Program::BuiltIn { tasks: None },
-            input,
-            drain: true,
-            max_restarts: 3,
-            timeout: long,
-            ready_timeout: long,
-            connect_timeout: long,
-            monitoring: None,
-            logs: Logs { level: LevelFilter::INFO, json: false },
-        }
+        Settings { input, drain: true, ..Settings::sample() }
     }
 
     /// A crew that does nothing but stop when it is told to.

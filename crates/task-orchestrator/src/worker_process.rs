@@ -7,6 +7,7 @@ use task_worker::{TaskRegistry, TaskWorker, command::TaskFile};
 
 use crate::{
     app::Setup,
+    closed_set::ClosedSet,
     connect::connect,
     exit::Exit,
     logging,
@@ -33,7 +34,7 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
     let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let around = Surroundings { env: &text, folder: PathBuf::new(), backends, own_tasks: setup.is_some() };
     let format = text("LOG_FORMAT").unwrap_or_else(|| "text".into());
-    match Logs::resolve(None, &format, &around) {
+    match Logs::resolve(None, &format, "info", &around) {
         Ok(logs) => logging::start(logs),
         Err(mistake) => return fail(Exit::Usage, mistake),
     }
@@ -53,10 +54,15 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
             // said to the orchestrator, so that it does not take a worker without a queue for one that hangs
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("waiting for the queue")]);
         });
-        let queue = queue.await.map_err(|error| (no_queue(&error), error.into()))?;
-        let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, error))?;
-        let worker = TaskWorker::from_env(queue, registry).map_err(|error| (Exit::Usage, error.into()))?;
-        worker.run().await.map_err(|error| (Exit::NoQueue, error.into()))
+        let queue = queue.await.map_err(|error| Exit::no_queue(&error))?;
+        let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, format!("{error:#}")))?;
+        let queue = match text("TASK_CLOSED_SET") {
+            Some(_) => TaskQueue::new(ClosedSet::new(queue, registry.names())),
+            None => queue,
+        };
+        let worker =
+            TaskWorker::from_env(queue, registry).map_err(|error| (Exit::Usage, error.to_string()))?;
+        worker.run().await.map_err(|error| (Exit::NoQueue, error.to_string()))
     })
 }
 
@@ -69,24 +75,17 @@ pub(crate) fn alone(lone: &LoneWorker, backends: &Backends) -> Exit {
     block_on(async {
         let queue: Result<TaskQueue, QueueError> =
             connect(backends, &lone.url, Some(lone.connect_timeout), |error| {
-                tracing::warn!(%error, "connecting again");
+                tracing::warn!(%error, "connecting again, for up to --connect-timeout");
             })
             .await;
-        let queue = queue.map_err(|error| (no_queue(&error), error.into()))?;
+        let queue = queue.map_err(|error| Exit::no_queue(&error))?;
         let worker = lone.worker.apply(TaskWorker::new(queue, registry)).label(lone.label.clone());
         let ended = if lone.drain { worker.drain().await } else { worker.run().await };
-        ended.map_err(|error| (Exit::NoQueue, error.into()))
+        ended.map_err(|error| (Exit::NoQueue, error.to_string()))
     })
 }
 
-fn no_queue(error: &QueueError) -> Exit {
-    match error {
-        QueueError::Invalid(_) => Exit::Usage,
-        _ => Exit::NoQueue,
-    }
-}
-
-fn block_on(life: impl Future<Output = Result<(), (Exit, anyhow::Error)>>) -> Exit {
+fn block_on(life: impl Future<Output = Result<(), (Exit, String)>>) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::NoQueue, format!("can't start the runtime: {error}")),
@@ -96,7 +95,7 @@ fn block_on(life: impl Future<Output = Result<(), (Exit, anyhow::Error)>>) -> Ex
     runtime.shutdown_background();
     match ended {
         Ok(()) => Exit::Done,
-        Err((exit, error)) => fail(exit, format!("{error:#}")),
+        Err((exit, error)) => fail(exit, error),
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod outlook;
 mod print;
 mod reader;
+mod tally;
 
 use std::{collections::HashSet, io, time::Duration};
 
@@ -14,15 +15,22 @@ use task_core::{
     Lookup, Name, Queue as _, ResultError, ResultMessage, TaskHandle, TaskId, TaskMessage, TaskQueue,
     TaskStatus,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
+pub(crate) use self::tally::Tally;
 use self::{answer::Answer, outlook::Outlook, print::Printer, reader::Line};
-use crate::settings::Input;
+use crate::{logging, settings::Input, silence::Silence};
 
 /// How many tasks of the batch may be in the queue and not final.
 const IN_FLIGHT: usize = 10_000;
 /// How many lines are enqueued at once at most.
 const BATCH: usize = 500;
+/// The wait before lines that the queue had no room for are sent again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// How far a batch is to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,21 +41,6 @@ pub(crate) enum Stage {
     Close,
     /// The workers are gone: look once more at what is on the way, and end.
     Last,
-}
-
-/// What became of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// Tasks that became final.
-    pub(crate) finished: u64,
-    /// Of these, those that FAILED or were CANCELLED.
-    pub(crate) failed: u64,
-    /// Lines that were no task, or that the queue did not take.
-    pub(crate) bad_lines: u64,
-    /// Tasks that were enqueued and are not final.
-    pub(crate) left: u64,
-    /// The input could not be read to its end, or the results could not be written.
-    pub(crate) broken: bool,
 }
 
 /// Enqueues, waits, and writes a line for each result. Ends when every id is final, or when `stage` says so.
@@ -62,6 +55,8 @@ pub(crate) async fn run(
     let mut batch = Batch {
         printer: Printer::new(results),
         waiting: JoinSet::new(),
+        refused: Vec::new(),
+        again_at: Instant::now(),
         given_ids: HashSet::new(),
         tally: Tally::default(),
         outlook: Outlook::default(),
@@ -69,25 +64,30 @@ pub(crate) async fn run(
         queue,
     };
     let mut reading = true;
-    let mut patience = tokio::time::interval(Duration::from_secs(5));
-    patience.reset();
+    let mut silence = Silence::new();
     loop {
         let room = IN_FLIGHT.saturating_sub(batch.waiting.len()).min(BATCH);
         if *stage.borrow() > Stage::Run {
             reading = false;
+            batch.tally.left += batch.refused.drain(..).len() as u64;
         }
-        if !reading && batch.waiting.is_empty() {
+        if !reading && batch.waiting.is_empty() && batch.refused.is_empty() {
             break;
         }
         let mut read = Vec::new();
         // every branch is safe to lose: `recv_many` takes lines only when it returns, a `JoinSet` keeps what ended,
         // and the others carry nothing
         tokio::select! {
-            count = lines.recv_many(&mut read, room), if reading && room > 0 => {
+            count = lines.recv_many(&mut read, room), if reading && room > 0 && batch.refused.is_empty() => {
                 reading = count > 0;
                 batch.take_in(read).await;
             }
+            () = sleep_until(batch.again_at), if !batch.refused.is_empty() => {
+                let refused = std::mem::take(&mut batch.refused);
+                batch.enqueue(refused).await;
+            }
             Some(ended) = batch.waiting.join_next(), if !batch.waiting.is_empty() => {
+                silence = Silence::new();
                 if let Ok(ended) = ended {
                     batch.ended(ended);
                 }
@@ -96,15 +96,16 @@ pub(crate) async fn run(
                 }
             }
             Ok(()) = stage.changed() => {}
-            _ = patience.tick() => {
-                if let Some(words) = batch.outlook.words(&batch.queue, batch.waiting.len()).await {
-                    batch.printer.say(&words);
+            () = sleep_until(silence.until()) => {
+                if silence.is_over()
+                    && let Some(words) = batch.outlook.words(&batch.queue, batch.waiting.len()).await
+                {
+                    logging::say(&words);
                 }
             }
         }
     }
     batch.tally.left += batch.waiting.len() as u64;
-    batch.printer.finish();
     batch.tally
 }
 
@@ -112,6 +113,10 @@ struct Batch {
     queue: TaskQueue,
     printer: Printer,
     waiting: JoinSet<Ended>,
+    /// What the queue had no room for, with the numbers of the lines: nothing more is read until it has.
+    refused: Vec<(u64, TaskMessage)>,
+    /// When that is sent again.
+    again_at: Instant,
     /// The ids that lines gave: one that comes again is no other task. Ids made here never do.
     given_ids: HashSet<TaskId>,
     tally: Tally,
@@ -127,57 +132,54 @@ enum Ended {
 }
 
 impl Batch {
-    /// Enqueues what was read; what the queue has no room for is sent again until it has.
     async fn take_in(&mut self, lines: Vec<Line>) {
-        let mut numbers = Vec::new();
-        let mut messages = Vec::new();
+        let mut tasks = Vec::new();
         for line in lines {
             match line {
-                Line::Task(number, message) => {
-                    numbers.push(number);
-                    messages.push(*message);
-                }
+                Line::Task(number, message) => tasks.push((number, *message)),
                 Line::Bad(number, why) => self.bad_line(number, &why),
                 Line::Broken(why) => {
-                    self.printer.say(&format!("the input can't be read on: {why}"));
+                    logging::say(&format!("the input can't be read on: {why}"));
                     self.tally.bad_lines += 1;
                 }
             }
         }
-        while !messages.is_empty() {
-            let answers = match self.queue.enqueue_messages(messages.clone()).await {
-                Ok(answers) => answers,
-                Err(error) => messages.iter().map(|_| Err(error.shared())).collect(),
-            };
-            let mut again = (Vec::new(), Vec::new());
-            for ((number, message), answer) in numbers.into_iter().zip(messages).zip(answers) {
-                match Answer::of(answer) {
-                    Answer::Wait => self.wait_for(message),
-                    Answer::Again(why) => {
-                        tracing::warn!(line = number, %why, "enqueueing again");
-                        again.0.push(number);
-                        again.1.push(message);
-                    }
-                    Answer::Merged(owner) => self.printer.say(&format!(
+        self.enqueue(tasks).await;
+    }
+
+    async fn enqueue(&mut self, tasks: Vec<(u64, TaskMessage)>) {
+        if tasks.is_empty() {
+            return;
+        }
+        let messages: Vec<TaskMessage> = tasks.iter().map(|(_, message)| message.clone()).collect();
+        let answers = match self.queue.enqueue_messages(messages).await {
+            Ok(answers) => answers,
+            Err(error) => tasks.iter().map(|_| Err(error.shared())).collect(),
+        };
+        let mut wait = None;
+        for ((number, message), answer) in tasks.into_iter().zip(answers) {
+            match Answer::of(answer) {
+                Answer::Wait => self.wait_for(message),
+                Answer::Again(why) => {
+                    wait.get_or_insert(why);
+                    self.refused.push((number, message));
+                }
+                Answer::Merged(owner) => {
+                    self.tally.merged += 1;
+                    logging::say(&format!(
                         "line {number}: not enqueued, since task {owner} holds its unique key"
-                    )),
-                    Answer::Bad(why) => self.bad_line(number, &why),
+                    ));
                 }
-            }
-            (numbers, messages) = again;
-            if !messages.is_empty() {
-                if *self.stage.borrow() > Stage::Run {
-                    self.tally.left += messages.len() as u64;
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                Answer::Bad(why) => self.bad_line(number, &why),
             }
         }
+        self.again_at = Instant::now() + AGAIN;
+        self.outlook.refused(self.refused.len(), wait);
     }
 
     fn bad_line(&mut self, number: u64, why: &str) {
         self.tally.bad_lines += 1;
-        self.printer.say(&format!("line {number}: {why}"));
+        logging::say(&format!("line {number}: {why}"));
     }
 
     fn wait_for(&mut self, message: TaskMessage) {
@@ -193,9 +195,7 @@ impl Batch {
     fn ended(&mut self, ended: Ended) {
         match ended {
             Ended::Final(record) => {
-                self.tally.finished += 1;
-                self.tally.failed +=
-                    u64::from(matches!(record.status, TaskStatus::Failed | TaskStatus::Cancelled));
+                self.tally.ended(record.status);
                 self.outlook.ended(&record.id);
                 if let Err(error) = self.printer.result(&record) {
                     tracing::error!(%error, "can't write results to stdout; stopping");
@@ -204,9 +204,9 @@ impl Batch {
             }
             Ended::Left => self.tally.left += 1,
             Ended::Gone(id, why) => {
-                self.tally.failed += 1;
+                self.tally.ended(TaskStatus::Failed);
                 self.outlook.ended(&id);
-                self.printer.say(&format!("task {id} has no result to print: {why}"));
+                logging::say(&format!("task {id} has no result to print: {why}"));
             }
         }
     }

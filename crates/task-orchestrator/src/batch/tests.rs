@@ -41,7 +41,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let queue = TaskQueue::new(MemoryQueue::new());
+        Self::on(MemoryQueue::new())
+    }
+
+    fn on(queue: MemoryQueue) -> Self {
+        let queue = TaskQueue::new(queue);
         Self { queue, written: Written::default(), stage: watch::channel(Stage::Run).0, worker: None }
     }
 
@@ -101,10 +105,22 @@ async fn each_task_of_the_input_is_run_and_printed_once() {
         writeln!(lines, r#"{{"task": "ok", "id": "{i}"}}"#).unwrap();
     }
     let tally = bench.run(&lines).await;
-    assert_eq!(tally, Tally { finished: 1500, ..Tally::default() });
+    assert_eq!(tally, Tally { completed: 1500, ..Tally::default() });
     let ids: HashSet<String> =
         bench.written.results().iter().map(|result| result["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!((ids.len(), bench.written.results().len()), (1500, 1500));
+}
+
+#[tokio::test]
+async fn what_a_full_queue_refuses_is_sent_again_while_results_go_on_being_printed() {
+    // lines that were refused kept the results of the others from being printed
+    let bench = Bench::on(MemoryQueue::builder().limit(1).build()).working();
+    let mut lines = String::new();
+    for i in 0..5 {
+        writeln!(lines, r#"{{"task": "ok", "id": "{i}"}}"#).unwrap();
+    }
+    let tally = bench.run(&lines).await;
+    assert_eq!(tally, Tally { completed: 5, ..Tally::default() });
 }
 
 #[tokio::test]
@@ -112,7 +128,7 @@ async fn a_bad_line_is_counted_and_stops_nothing() {
     let bench = Bench::new().working();
     let lines = "{\"task\": \"ok\"}\nnot json\n{\"task\": \"ok\", \"dealy\": 1}\n{\"task\": \"fail\"}\n";
     let tally = bench.run(lines).await;
-    assert_eq!(tally, Tally { finished: 2, failed: 1, bad_lines: 2, ..Tally::default() });
+    assert_eq!(tally, Tally { completed: 1, failed: 1, bad_lines: 2, ..Tally::default() });
 }
 
 #[tokio::test]
@@ -120,17 +136,17 @@ async fn an_id_that_comes_twice_is_one_task_and_the_same_id_with_other_params_a_
     let bench = Bench::new().working();
     let line = |word: &str| format!("{{\"task\": \"ok\", \"id\": \"a\", \"params\": \"{word}\"}}\n");
     let tally = bench.run(&(line("x") + &line("x") + &line("y"))).await;
-    assert_eq!(tally, Tally { finished: 1, bad_lines: 1, ..Tally::default() });
+    assert_eq!(tally, Tally { completed: 1, bad_lines: 1, ..Tally::default() });
     assert_eq!(bench.written.results().len(), 1);
     let again = bench.run(&line("x")).await;
-    assert_eq!((again.finished, bench.written.results().len()), (1, 2), "a run of its own prints it again");
+    assert_eq!((again.completed, bench.written.results().len()), (1, 2), "a run of its own prints it again");
 }
 
 #[tokio::test]
 async fn a_name_that_no_worker_here_knows_fails_at_once() {
     let bench = Bench::new().working();
     let tally = bench.run("{\"task\": \"nobody\", \"id\": \"n\"}\n").await;
-    assert_eq!((tally.finished, tally.failed), (1, 1));
+    assert_eq!((tally.completed, tally.failed), (0, 1));
     let error = &bench.written.results()[0]["error"];
     assert_eq!(error["kind"], "unknown_name");
     assert!(error["message"].as_str().unwrap().ends_with("they know: fail, hold, ok"), "{error}");
@@ -152,7 +168,7 @@ async fn a_batch_that_is_cut_short_prints_what_is_final_and_counts_what_is_not()
         bench.stage.send_replace(Stage::Last);
     };
     let (tally, ()) = tokio::join!(bench.run(lines), cut);
-    assert_eq!((tally.finished, tally.left), (1, 1), "{tally:?}");
+    assert_eq!((tally.completed, tally.left), (1, 1), "{tally:?}");
     assert_eq!(bench.written.results()[0]["id"], "a");
 }
 

@@ -73,7 +73,6 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) ready_timeout: Duration,
     pub(crate) connect_timeout: Duration,
-    #[expect(dead_code, reason = "the monitor that serves it comes next")]
     pub(crate) monitoring: Option<Monitoring>,
     pub(crate) logs: Logs,
 }
@@ -103,7 +102,7 @@ impl Settings {
         }
         let url = queue_url::resolve(args.queue, around)?;
         let url = if url.is_empty() { "memory:".into() } else { url };
-        let program = Program::resolve(args.worker, args.args, &url, around)?;
+        let program = Program::resolve(args.worker, args.args, around)?;
         if is_memory(&url) {
             if args.input.is_none() {
                 return Err(Mistake(
@@ -151,7 +150,13 @@ impl Settings {
             ready_timeout: time("--ready-timeout", &args.ready_timeout)?,
             connect_timeout: time("--connect-timeout", &args.connect_timeout)?,
             monitoring,
-            logs: Logs::resolve(args.log_level, &args.log_format, around)?,
+            // in a batch people look for results: what its workers do goes without saying
+            logs: Logs::resolve(
+                args.log_level,
+                &args.log_format,
+                if args.drain { "warning" } else { "info" },
+                around,
+            )?,
         })
     }
 }
@@ -181,7 +186,7 @@ impl LoneWorker {
             tasks,
             drain: args.drain,
             connect_timeout: time("--connect-timeout", &args.connect_timeout)?,
-            logs: Logs::resolve(args.log_level, &args.log_format, around)?,
+            logs: Logs::resolve(args.log_level, &args.log_format, "info", around)?,
         })
     }
 }
@@ -190,10 +195,11 @@ impl Logs {
     pub(crate) fn resolve(
         level: Option<String>,
         format: &str,
+        default: &str,
         around: &Surroundings<'_>,
     ) -> Result<Self, Mistake> {
         let level = level.or_else(|| (around.env)("LOG_LEVEL").filter(|level| !level.is_empty()));
-        let level = level.as_deref().unwrap_or("info");
+        let level = level.as_deref().unwrap_or(default);
         let parsed = match level.to_ascii_lowercase().as_str() {
             "warning" => Ok(LevelFilter::WARN),
             "critical" => Ok(LevelFilter::ERROR),
@@ -230,5 +236,7 @@ fn concurrency(asked: Option<u32>) -> Result<Option<u32>, Mistake> {
     }
 }
 
+#[cfg(test)]
+mod sample;
 #[cfg(test)]
 mod tests;

@@ -27,13 +27,12 @@ impl Program {
     pub(super) fn resolve(
         worker: Option<PathBuf>,
         args: Vec<OsString>,
-        url: &str,
         around: &Surroundings<'_>,
     ) -> Result<Self, Mistake> {
         let extension = worker.as_deref().and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or("");
         let program = match worker {
             None if around.own_tasks => Self::BuiltIn { tasks: None },
-            None => Self::BuiltIn { tasks: Some(default_tasks(url, around)?) },
+            None => Self::BuiltIn { tasks: Some(default_tasks(around)?) },
             Some(file) if extension == "toml" => {
                 Self::BuiltIn { tasks: Some(tasks_file(Some(file), around)?) }
             }
@@ -73,14 +72,13 @@ impl Program {
     }
 }
 
-fn default_tasks(url: &str, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
+fn default_tasks(around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {
     let file = around.folder.join("tasks.toml");
     if file.is_file() {
         return Ok(file);
     }
-    let on = if url.is_empty() { String::new() } else { format!(" on {}", task_core::without_password(url)) };
     Err(Mistake(format!(
-        "nothing says what to run{on}: there is no tasks.toml in {}, and no worker program was given; write a tasks.toml \
+        "nothing says what to run: there is no tasks.toml in {}, and no worker program was given; write a tasks.toml \
          there, or name a program: task-orchestrator … ./myworker",
         around.folder.display()
     )))
@@ -92,7 +90,10 @@ pub(super) fn tasks_file(named: Option<PathBuf>, around: &Surroundings<'_>) -> R
     if file.is_file() {
         return Ok(file);
     }
-    Err(Mistake(format!("there is no tasks file `{}`; it names commands: see --help", file.display())))
+    Err(Mistake(format!(
+        "there is no tasks file `{}`, which names the commands to run; write one, or give its path",
+        file.display()
+    )))
 }
 
 fn executable(named: &Path, around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {

@@ -22,6 +22,7 @@ use task_core::Incarnation;
 use tokio::sync::mpsc;
 
 use super::{
+    label,
     notify::NotifySocket,
     plan::{Event, Start},
     processes,
@@ -39,7 +40,7 @@ pub(super) struct Launch {
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) incarnation: Incarnation,
-    pub(super) label: String,
+    pub(super) seat: usize,
     process: std::process::Child,
     pid: Pid,
     /// Signals go through it: it can't come to mean another process.
@@ -54,7 +55,7 @@ impl Child {
     /// [`Event::Exited`] is sent once it is dead; it must then be [`buried`](Self::bury).
     pub(super) fn spawn(
         launch: &Launch,
-        label: String,
+        seat: usize,
         start: Start,
         socket: PathBuf,
         events: mpsc::Sender<Event>,
@@ -70,7 +71,7 @@ impl Child {
             command.env_remove(name);
         }
         command.envs(launch.env.iter().map(|(name, value)| (name, value)));
-        command.env("WORKER_ID", &label).env("WORKER_INCARNATION", incarnation.to_string());
+        command.env("WORKER_ID", label(seat)).env("WORKER_INCARNATION", incarnation.to_string());
         command.env("NOTIFY_SOCKET", notify.path());
         // SAFETY: what runs between fork and exec is one system call, setsid, which is async-signal-safe; the closure
         // allocates nothing and takes no lock (`?` maps an errno to an `io::Error` of a number).
@@ -90,7 +91,7 @@ impl Child {
                 return Err(error);
             }
         };
-        Ok(Self { incarnation, label, process, pid, pidfd, _notify: notify })
+        Ok(Self { incarnation, seat, process, pid, pidfd, _notify: notify })
     }
 
     pub(super) fn pid(&self) -> Pid {
@@ -100,7 +101,7 @@ impl Child {
     /// To a dead process it does nothing.
     pub(super) fn signal(&self, signal: Signal) {
         if let Err(error) = pidfd_send_signal(self.pidfd.as_fd(), signal) {
-            tracing::debug!(%error, worker = %self.label, "a signal came too late");
+            tracing::debug!(%error, worker = %label(self.seat), "a signal came too late");
         }
     }
 

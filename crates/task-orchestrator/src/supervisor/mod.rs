@@ -11,10 +11,11 @@ mod plan;
 mod processes;
 mod release;
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, io, os::unix::process::ExitStatusExt as _, sync::Arc, time::Duration};
 
 use rustix::process::{Pid, Signal};
 use task_core::TaskQueue;
+use task_monitor::Observations;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
@@ -41,6 +42,9 @@ pub(crate) struct Supervisor {
     children: HashMap<Start, Child>,
     launch: Launch,
     releases: Releases,
+    observations: Arc<Observations>,
+    /// Why the last worker of a seat ended, until that is told.
+    ends: HashMap<usize, &'static str>,
     events: mpsc::Sender<Event>,
     happened: mpsc::Receiver<Event>,
     /// Where the sockets of the notify protocol are.
@@ -50,7 +54,11 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     /// Nothing is started yet. From now on this process inherits the orphans of its descendants.
-    pub(crate) fn new(settings: &Settings, queue: TaskQueue) -> io::Result<Self> {
+    pub(crate) fn new(
+        settings: &Settings,
+        queue: TaskQueue,
+        observations: Arc<Observations>,
+    ) -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let lifeline = Lifeline::new()?;
         let (events, happened) = mpsc::channel(1024);
@@ -68,6 +76,8 @@ impl Supervisor {
             children: HashMap::new(),
             launch: launch(settings, &lifeline)?,
             releases: Releases::new(queue, names, events.clone()),
+            observations,
+            ends: HashMap::new(),
             events,
             happened,
             folder: tempfile::Builder::new().prefix("task-").tempdir()?,
@@ -82,15 +92,13 @@ impl Supervisor {
         health: watch::Sender<Health>,
     ) -> io::Result<()> {
         let mut child_signal = signal(SignalKind::child())?;
-        let mut restarts = 0;
         let mut event = Event::Tick;
         loop {
             for action in self.plan.decide(event, Instant::now().into_std()) {
-                restarts += u64::from(matches!(action, Action::Say(_, Notice::Restarts(_))));
                 self.act(action);
             }
             let parked = self.plan.all_parked();
-            health.send_replace(Health { alive: self.plan.alive(), all_parked: parked, restarts });
+            health.send_replace(Health { alive: self.plan.alive(), all_parked: parked });
             if self.plan.is_over() {
                 break;
             }
@@ -125,14 +133,14 @@ impl Supervisor {
             Action::Term(start) => self.signal(start, Signal::TERM),
             Action::Kill(start) => self.signal(start, Signal::KILL),
             Action::Release(start) => self.bury(start),
-            Action::Say(seat, notice) => say(seat, notice),
+            Action::Say(seat, notice) => self.say(seat, notice),
         }
     }
 
     fn start(&mut self, seat: usize, start: Start) {
-        let label = format!("worker_{}", seat + 1);
+        let label = label(seat);
         let socket = self.folder.path().join(start.to_string());
-        match Child::spawn(&self.launch, label.clone(), start, socket, self.events.clone()) {
+        match Child::spawn(&self.launch, seat, start, socket, self.events.clone()) {
             Ok(child) => {
                 tracing::info!(worker = %label, pid = child.pid().as_raw_pid(), "started");
                 self.children.insert(start, child);
@@ -153,17 +161,40 @@ impl Supervisor {
 
     fn bury(&mut self, start: Start) {
         let Some(child) = self.children.remove(&start) else { return };
-        let (label, incarnation) = (child.label.clone(), child.incarnation);
+        let (seat, label, incarnation) = (child.seat, label(child.seat), child.incarnation);
         match child.bury() {
-            Ok(status) => tracing::info!(worker = %label, %status, "ended"),
+            Ok(status) => {
+                tracing::info!(worker = %label, %status, "ended");
+                let why = if status.signal().is_some() { "killed" } else { "exited" };
+                // why we stopped it says more than how it then ended
+                if !matches!(self.ends.get(&seat), Some(&("silent" | "not ready"))) {
+                    self.ends.insert(seat, why);
+                }
+            }
             Err(error) => tracing::error!(worker = %label, %error, "can't reap"),
         }
         self.releases.begin(start, label, incarnation);
     }
+
+    fn say(&mut self, seat: usize, notice: Notice) {
+        match notice {
+            Notice::Silent => drop(self.ends.insert(seat, "silent")),
+            Notice::NotReady => drop(self.ends.insert(seat, "not ready")),
+            Notice::Restarts(_) | Notice::Parked => {
+                self.observations.restarted(self.ends.remove(&seat).unwrap_or("exited"));
+            }
+            Notice::Stubborn | Notice::ReloadFailed => {}
+        }
+        tell(&label(seat), notice);
+    }
 }
 
-fn say(seat: usize, notice: Notice) {
-    let worker = format!("worker_{}", seat + 1);
+/// What people know the worker of a seat by.
+fn label(seat: usize) -> String {
+    format!("worker_{}", seat + 1)
+}
+
+fn tell(worker: &str, notice: Notice) {
     match notice {
         Notice::Restarts(after) => {
             tracing::warn!(%worker, after = %task_core::format_duration(after), "restarts");
@@ -193,6 +224,9 @@ fn launch(settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
         ("TASK_LIFELINE_FD", lifeline.number().to_string()),
         ("WATCHDOG_USEC", settings.timeout.as_micros().to_string()),
     ];
+    if settings.drain {
+        env.push(("TASK_CLOSED_SET", "1".into()));
+    }
     if let Some((url, host)) = redis_parts(&settings.url) {
         env.push(("REDIS_URL", url));
         if let Some((host, port)) = host {

@@ -5,13 +5,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
 use rustix::process::{kill_process, test_kill_process};
 use task_core::{Claim, Incarnation, Name, Queue as _, Registration, SettleRequest, TaskHandle, TaskStatus};
 use task_queue_memory::MemoryQueue;
-use tracing::level_filters::LevelFilter;
 
 use super::*;
-use crate::{
-    crew::Crew,
-    settings::{Logs, WorkerSettings},
-};
+use crate::{crew::Crew, settings::WorkerSettings};
 
 /// A supervisor reaps what is nobody's in its whole process, so two must not be at work in one.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -36,7 +32,7 @@ impl Bench {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         let queue = TaskQueue::new(MemoryQueue::new());
         let settings = settings(path, folder.path().into(), grace);
-        let supervisor = Supervisor::new(&settings, queue.clone()).unwrap();
+        let supervisor = Supervisor::new(&settings, queue.clone(), Arc::default()).unwrap();
         let crew = Crew::start(async |commands, health| Ok(supervisor.run(commands, health).await?));
         Self { folder, queue, crew, _alone: alone }
     }
@@ -60,24 +56,12 @@ impl Bench {
 }
 
 fn settings(worker: PathBuf, folder: PathBuf, grace: Duration) -> Settings {
+    let sample = Settings::sample();
     Settings {
         url: "localhost:6379".into(),
-        workers: 1,
-        worker: WorkerSettings {
-            queues: vec![(Name::DEFAULT_QUEUE, 1)],
-            concurrency: None,
-            max_retries: None,
-            grace,
-        },
+        worker: WorkerSettings { grace, ..sample.worker },
         program: Program::Other { path: worker, args: vec![folder.into()] },
-        input: None,
-        drain: false,
-        max_restarts: 3,
-        timeout: PATIENCE,
-        ready_timeout: PATIENCE,
-        connect_timeout: PATIENCE,
-        monitoring: None,
-        logs: Logs { level: LevelFilter::INFO, json: false },
+        ..sample
     }
 }
 

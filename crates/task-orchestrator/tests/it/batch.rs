@@ -39,6 +39,8 @@ fn each_result_is_one_line_of_json_and_the_exit_code_is_zero() {
     }
     let ran = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", &jobs).run(DRAIN);
     assert_eq!((ran.code, ran.results.len()), (Some(0), 40), "{}", ran.stderr);
+    let said: Vec<&str> = ran.stderr.lines().collect();
+    assert!(matches!(said[..], [line] if line.starts_with("40 completed, in ")), "{}", ran.stderr);
     for i in 0..40 {
         let result = ran.result(&format!("job-{i}"));
         assert_eq!((&result["status"], &result["attempts"]), (&json!("COMPLETED"), &json!(1)));
@@ -128,6 +130,6 @@ fn an_interrupted_batch_prints_what_is_final_and_says_what_is_not() {
     running.signal(Signal::INT);
     let ran = running.end();
     assert_eq!((ran.code, ran.results.len()), (Some(130), 0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("1 of the tasks are not final"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 completed, 1 not final"), "{}", ran.stderr);
     assert!(start.elapsed() < Duration::from_secs(20), "the task would have slept for a minute");
 }

@@ -1,6 +1,9 @@
 //! A Redis that goes away.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -45,4 +48,22 @@ async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
     assert!(!running.stderr().contains("restarts"), "nobody is ended for it: {}", running.stderr());
     running.signal(Signal::TERM);
     assert_eq!(running.end().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_service_whose_redis_is_away_stops_without_waiting_for_it() {
+    // each idle worker waited its whole grace for the answer to its last claim, and was killed then
+    let mut server = Server::start(&[]);
+    let folder = Folder::new().file("tasks.toml", TASKS);
+    let running = folder.start(&format!("-n 2 --no-monitoring -q {}", server.url()));
+    let queue = server.queue().await;
+    let task: TaskHandle<Value> = queue.enqueue_named("echo", &json!(1)).await.unwrap();
+    task.result(PATIENCE).await.unwrap();
+    server.kill();
+    let start = Instant::now();
+    running.signal(Signal::TERM);
+    let ran = running.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}: {}", start.elapsed(), ran.stderr);
+    assert!(!ran.stderr.contains("killed"), "{}", ran.stderr);
 }

@@ -34,7 +34,7 @@ fn line(server: &Server) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_gets_the_results_of_what_it_enqueues_and_the_service_stops_cleanly() {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (server, folder) = (Server::start(&["--appendonly", "yes"]), folder());
     let running = folder.start(&line(&server));
     let queue = server.queue().await;
     let handles = join_all((0..200).map(|i| {
