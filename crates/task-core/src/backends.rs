@@ -81,12 +81,22 @@ impl fmt::Debug for Backends {
 /// A queue URL as it may be shown: with `***` for whatever stands between the first `//` and the last `@`, but for
 /// the user's name, and control characters escaped.
 pub fn without_password(url: &str) -> String {
-    let shown = |text: &str| text.escape_debug().to_string();
-    let Some((before, after)) = url.rsplit_once('@') else { return shown(url) };
+    // a socket's URL has its password among the parameters
+    let (place, parameters) = match url.split_once('?') {
+        Some((place, parameters)) if place.contains("unix://") => (place, parameters),
+        _ => return without_userinfo(url).escape_debug().to_string(),
+    };
+    let masked = |pair: &str| if pair.starts_with("pass=") { "pass=***".to_owned() } else { pair.to_owned() };
+    let parameters: Vec<String> = parameters.split('&').map(masked).collect();
+    format!("{place}?{}", parameters.join("&")).escape_debug().to_string()
+}
+
+fn without_userinfo(url: &str) -> String {
+    let Some((before, after)) = url.rsplit_once('@') else { return url.to_owned() };
     let (scheme, secret) = before.split_once("://").map_or(("", before), |(s, rest)| (s, rest));
     let user = secret.split_once(':').map_or("", |(user, _)| user);
     let separator = if scheme.is_empty() { "" } else { "://" };
-    shown(&format!("{scheme}{separator}{user}:***@{after}"))
+    format!("{scheme}{separator}{user}:***@{after}")
 }
 
 #[cfg(test)]
@@ -100,6 +110,7 @@ mod tests {
             ("redis://:s3cret@host/1", "redis://:***@host/1"),
             ("rediss://ann:s3c:r@et@host", "rediss://ann:***@host"),
             ("s3cret@host:6379", ":***@host:6379"),
+            ("redis+unix:///r.sock?db=1&pass=s3@cret&user=u", "redis+unix:///r.sock?db=1&pass=***&user=u"),
         ] {
             assert_eq!(without_password(url), shown);
         }
