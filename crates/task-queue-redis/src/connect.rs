@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::{
     clock::Clock,
     dial::{ANSWER, CONNECT, Dialer, Manager},
-    error::{at_connect, meaning},
+    error::{at_connect, foreign, meaning},
     news::News,
     park::Parking,
     reply::corrupt,
@@ -78,14 +78,23 @@ impl Link {
 
     /// Sends a short command in words. `queue` is named in errors.
     pub(crate) async fn send(&self, words: &[&str], queue: Option<&Name>) -> Result<Value, QueueError> {
-        let mut command = Cmd::new();
-        command.arg(words);
-        self.send_one(command, queue).await
+        self.try_send(words).await?.map_err(|error| match error.code() {
+            Some("WRONGTYPE") => {
+                foreign(&format!("key `{}`", words.get(1).unwrap_or(&"")), &error.to_string())
+            }
+            _ => meaning(&error, queue),
+        })
     }
 
-    async fn send_one(&self, command: Cmd, queue: Option<&Name>) -> Result<Value, QueueError> {
-        let answer = self.send_all(vec![command]).await?.pop().unwrap_or(Ok(Value::Nil));
-        answer.map_err(|error| meaning(&error, queue))
+    /// Sends a short command in words, and answers the server's own error.
+    pub(crate) async fn try_send(&self, words: &[&str]) -> Result<RedisResult<Value>, QueueError> {
+        let mut command = Cmd::new();
+        command.arg(words);
+        self.send_one(command).await
+    }
+
+    async fn send_one(&self, command: Cmd) -> Result<RedisResult<Value>, QueueError> {
+        Ok(self.send_all(vec![command]).await?.pop().unwrap_or(Ok(Value::Nil)))
     }
 
     /// Sends short commands in one write; an answer for each, in their order.
@@ -136,12 +145,35 @@ impl Link {
         let unknown = |error: &RedisError| error.code() == Some("NOSCRIPT");
         let mut answers = Vec::with_capacity(calls.len());
         for (answer, (script, call)) in self.send_all(commands).await?.into_iter().zip(calls) {
+            let answer = match answer {
+                Err(error) if unknown(&error) => self.send_one(script.by_text(call)).await?,
+                answer => answer,
+            };
             answers.push(match answer {
-                Err(error) if unknown(&error) => self.send_one(script.by_text(call), Some(queue)).await,
+                Err(error) if error.code() == Some("WRONGTYPE") => {
+                    Err(self.find_foreign(queue, &error).await)
+                }
                 answer => answer.map_err(|error| meaning(&error, Some(queue))),
             });
         }
         Ok(answers)
+    }
+
+    /// A script found a key of another kind, and does not say which: it is looked for among those that are known.
+    async fn find_foreign(&self, queue: &Name, error: &RedisError) -> QueueError {
+        let kinds = self.target.keys.kinds(queue);
+        let ask = |(key, _): &(String, &str)| {
+            let mut command = Cmd::new();
+            command.arg("TYPE").arg(key);
+            command
+        };
+        let found = self.send_all(kinds.iter().map(ask).collect()).await.unwrap_or_default();
+        let differs = |found: RedisResult<Value>, kind: &str| matches!(found, Ok(Value::SimpleString(found)) if found != "none" && found != kind);
+        let mut keys = kinds.into_iter().zip(found);
+        match keys.find_map(|((key, kind), found)| differs(found, kind).then_some(key)) {
+            Some(key) => foreign(&format!("key `{key}`"), &error.to_string()),
+            None => foreign(&format!("a key of queue `{queue}`"), &error.to_string()),
+        }
     }
 
     /// Waits on a connection of its own until one of some lists has an element, and takes it; answers which list that

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, ErrorKind, PushInfo, RedisError, aio::MultiplexedConnection,
+    self, AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, PushInfo, RedisError,
+    aio::MultiplexedConnection,
 };
 use task_core::QueueError;
 use tokio::{sync::mpsc, time::timeout};
@@ -28,15 +29,10 @@ pub(crate) struct Dialer {
 
 impl Dialer {
     pub(crate) fn new(target: &Target) -> Result<Self, QueueError> {
-        let wrong =
-            |_| QueueError::invalid(format!("`{}` can't be connected to in this build", target.shown));
         let settings = target.info.redis_settings().clone();
         let pushing = settings.set_protocol(redis::ProtocolVersion::RESP3);
         let pushing = target.info.clone().set_redis_settings(pushing);
-        Ok(Self {
-            client: Client::open(target.info.clone()).map_err(wrong)?,
-            pushing: Client::open(pushing).map_err(wrong)?,
-        })
+        Ok(Self { client: open(target, target.info.clone())?, pushing: open(target, pushing)? })
     }
 
     /// A connection that names itself `task-queue:` and this, for whoever reads CLIENT LIST.
@@ -71,6 +67,23 @@ impl Dialer {
         let late = || RedisError::from((ErrorKind::Io, "no connection within the time allowed"));
         timeout(CONNECT, make).await.unwrap_or_else(|_| Err(late()))
     }
+}
+
+fn open(target: &Target, info: ConnectionInfo) -> Result<Client, QueueError> {
+    #[cfg(feature = "tls")]
+    let client = {
+        // a program that has chosen its cryptography keeps it
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            rustls::crypto::ring::default_provider().install_default().ok();
+        }
+        match &target.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
+        }
+    };
+    #[cfg(not(feature = "tls"))]
+    let client = Client::open(info);
+    client.map_err(|error| QueueError::invalid(format!("`{}` can't be connected to: {error}", target.shown)))
 }
 
 fn settings() -> AsyncConnectionConfig {

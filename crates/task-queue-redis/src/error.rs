@@ -16,10 +16,6 @@ pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
         "LOADING" | "READONLY" | "MISCONF" | "BUSY" | "CLUSTERDOWN" | "UNBLOCKED" | "TRYAGAIN"
         | "MASTERDOWN" | "NOREPLICAS" => QueueError::unreachable(words),
         "NOAUTH" | "WRONGPASS" | "NOPERM" => QueueError::Refused(refusal(code, &words)),
-        "WRONGTYPE" => QueueError::Corrupt(format!(
-            "a key of {} holds something of another kind: {words}; does another program write under this prefix?",
-            queue.map_or_else(|| "the prefix".to_owned(), |queue| format!("queue `{queue}`"))
-        )),
         "MOVED" | "ASK" | "CROSSSLOT" => {
             let remedy =
                 "this is a Redis Cluster; name the node that has the queue's slot, or use a single server";
@@ -31,6 +27,14 @@ pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
         _ if error.is_io_error() || error.is_unrecoverable_error() => QueueError::answer_lost(words),
         _ => QueueError::Corrupt(words),
     }
+}
+
+/// A key that holds something of another kind than ours.
+pub(crate) fn foreign(key: &str, words: &str) -> QueueError {
+    QueueError::Corrupt(format!(
+        "{key} holds something of another kind: {}; does another program write under this prefix?",
+        words.trim_end_matches('.')
+    ))
 }
 
 /// What an error at connect means: nothing was sent of what matters.

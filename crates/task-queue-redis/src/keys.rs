@@ -1,9 +1,42 @@
 //! The names of keys: the one place that makes them.
 
-use task_core::{Name, QueueError};
+use task_core::{Name, QueueError, TaskMessage};
 
 /// The prefix of all keys where the URL names none.
 pub(crate) const PREFIX: &str = "tf";
+
+/// The suffixes of a named queue's keys that have fixed names, and what each holds; docs/redis-layout.md says what for.
+pub(crate) const KINDS: [(&str, &str); 29] = [
+    ("meta", "hash"),
+    ("tasks", "hash"),
+    ("state", "hash"),
+    ("run", "hash"),
+    ("delayed", "zset"),
+    ("retry", "zset"),
+    ("expiry", "zset"),
+    ("gone", "zset"),
+    ("levels", "zset"),
+    ("suspects", "zset"),
+    ("unknown", "zset"),
+    ("void", "hash"),
+    ("uniq", "hash"),
+    ("waiting", "set"),
+    ("progress", "hash"),
+    ("leases", "zset"),
+    ("closed", "zset"),
+    ("dying", "zset"),
+    ("gens", "hash"),
+    ("reg", "hash"),
+    ("knows", "hash"),
+    ("label", "hash"),
+    ("seen", "hash"),
+    ("alone", "hash"),
+    ("wake", "list"),
+    ("end:C", "zset"),
+    ("end:F", "zset"),
+    ("end:S", "zset"),
+    ("end:X", "zset"),
+];
 
 /// The keys of all named queues under one prefix.
 #[derive(Clone, Debug)]
@@ -29,6 +62,15 @@ impl Keys {
     /// further shards of a queue are to be `{name#1}` and so on.
     pub(crate) fn base(&self, queue: &Name) -> String {
         format!("{}:{{{queue}}}", self.prefix)
+    }
+
+    /// The keys of a named queue that have fixed names, and its ready lists, with the kind of each.
+    pub(crate) fn kinds(&self, queue: &Name) -> Vec<(String, &'static str)> {
+        let base = self.base(queue);
+        let fixed = KINDS.iter().map(|(suffix, kind)| (format!("{base}:{suffix}"), *kind));
+        let ready =
+            (0..=TaskMessage::MAX_PRIORITY).map(|priority| (format!("{base}:ready:{priority}"), "list"));
+        fixed.chain(ready).collect()
     }
 
     /// The version of the layout, for all queues of the prefix.

@@ -9,7 +9,9 @@ use task_core::{
 use crate::{
     beat, claim,
     connect::Link,
-    control, enqueue, explain,
+    control, enqueue,
+    error::at_connect,
+    explain,
     info::{self, Server},
     list,
     reply::Reply,
@@ -35,18 +37,19 @@ impl fmt::Debug for RedisQueue {
 
 impl RedisQueue {
     /// Connects to a Redis: `host:port`, `redis://…`, `rediss://…` or `redis+unix://…`; `?prefix=` sets the prefix of
-    /// its keys (default `tf`).
+    /// its keys (default `tf`), `?ca=` names the file of an authority for TLS that the system does not know, `cert=`
+    /// and `key=` those of a certificate of our own. A password that the URL does not have is taken from REDIS_PASSWORD,
+    /// or from the file that REDIS_PASSWORD_FILE names.
     ///
     /// # Errors
     /// [`QueueError::Invalid`] for a wrong URL, [`QueueError::Unreachable`] if nothing answers there, and
     /// [`QueueError::Refused`] for a wrong password, a server that is too old or a layout that is too new.
     pub async fn connect(url: &str) -> Result<Self, QueueError> {
-        let link = Link::new(url::parse(url)?)?;
-        let text = match link.send(&["INFO", "everything"], None).await {
+        let link = Link::new(url::parse(url, variable)?)?;
+        let text = match link.try_send(&["INFO", "everything"]).await? {
             Ok(text) => Some(Reply::single(text).text()?),
-            // whether we may do what matters shows with the first task
-            Err(QueueError::Refused(why)) if why.starts_with("NOPERM") => None,
-            Err(error) => return Err(error),
+            Err(error) if error.code() == Some("NOPERM") => None,
+            Err(error) => return Err(at_connect(&error, &link.target.shown)),
         };
         // CONFIG is often closed: then no more than every second is claimed
         let fsync = link.send(&["CONFIG", "GET", "appendfsync"], None).await.ok();
@@ -69,7 +72,7 @@ impl RedisQueue {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn from_env() -> Result<Self, QueueError> {
-        Self::connect(&url::from_env(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))).await
+        Self::connect(&url::from_env(variable)).await
     }
 
     async fn check_layout(&self) -> Result<(), QueueError> {
@@ -121,6 +124,10 @@ impl RedisQueue {
         self.link.clock.set(now);
         Ok(Timestamp::from_millis(now))
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Queue for RedisQueue {

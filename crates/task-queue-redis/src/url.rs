@@ -1,5 +1,7 @@
 //! The URLs that name a Redis.
 
+#[cfg(feature = "tls")]
+use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
 use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo};
 use task_core::{QueueError, without_password};
 
@@ -12,6 +14,9 @@ pub(crate) struct Target {
     pub(crate) keys: Keys,
     /// For people: without a password.
     pub(crate) shown: String,
+    /// Of an authority that the system does not know, and our own.
+    #[cfg(feature = "tls")]
+    pub(crate) certificates: Option<TlsCertificates>,
 }
 
 /// Whether this names a Redis.
@@ -26,8 +31,8 @@ pub(crate) fn accepts(url: &str) -> bool {
     }
 }
 
-/// Reads a URL.
-pub(crate) fn parse(url: &str) -> Result<Target, QueueError> {
+/// Reads a URL; a password that it does not have is taken from these variables.
+pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Target, QueueError> {
     let shown = without_password(url);
     if url.starts_with("redis+sentinel://") {
         let wrong =
@@ -41,18 +46,96 @@ pub(crate) fn parse(url: &str) -> Result<Target, QueueError> {
     }
     let full = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
     let (place, query) = full.split_once('?').unwrap_or((&full, ""));
-    let (own, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("prefix="));
-    let rest: Vec<&str> = rest.into_iter().filter(|pair| !pair.is_empty()).collect();
-    let prefix = own.first().map_or(PREFIX, |pair| &pair["prefix=".len()..]);
+    let mut own = Own::default();
+    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !own.takes(pair)).collect();
     let place = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
     // the library's own error is not shown: it may repeat the URL
-    let info = place.into_connection_info().map_err(|_| {
+    let mut info = place.into_connection_info().map_err(|_| {
         QueueError::invalid(format!(
             "`{shown}` is no URL of a Redis; write host:port or redis://user:password@host:port/0"
         ))
     })?;
-    let address = info.addr().to_string();
-    Ok(Target { info, keys: Keys::new(prefix)?, shown: address })
+    if info.redis_settings().password().is_none()
+        && let Some(password) = password(variable)?
+    {
+        let settings = info.redis_settings().clone().set_password(password);
+        info = info.set_redis_settings(settings);
+    }
+    Ok(Target {
+        shown: info.addr().to_string(),
+        info,
+        keys: Keys::new(own.prefix.as_deref().unwrap_or(PREFIX))?,
+        #[cfg(feature = "tls")]
+        certificates: own.certificates(&shown)?,
+    })
+}
+
+/// The parameters that are ours; the library would refuse them.
+#[derive(Default)]
+struct Own {
+    prefix: Option<String>,
+    #[cfg(feature = "tls")]
+    ca: Option<String>,
+    #[cfg(feature = "tls")]
+    cert: Option<String>,
+    #[cfg(feature = "tls")]
+    key: Option<String>,
+}
+
+impl Own {
+    fn takes(&mut self, pair: &str) -> bool {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let place = match name {
+            "prefix" => &mut self.prefix,
+            #[cfg(feature = "tls")]
+            "ca" => &mut self.ca,
+            #[cfg(feature = "tls")]
+            "cert" => &mut self.cert,
+            #[cfg(feature = "tls")]
+            "key" => &mut self.key,
+            _ => return false,
+        };
+        *place = Some(value.to_owned());
+        true
+    }
+
+    #[cfg(feature = "tls")]
+    fn certificates(self, shown: &str) -> Result<Option<TlsCertificates>, QueueError> {
+        let read = |path: &String| {
+            std::fs::read(path)
+                .map_err(|error| QueueError::invalid(format!("`{path}` of `{shown}`: {error}")))
+        };
+        let client_tls = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                Some(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? })
+            }
+            (None, None) => None,
+            _ => {
+                let wrong = format!(
+                    "`{shown}`: `cert=` and `key=` go together: the files of our certificate and its key"
+                );
+                return Err(QueueError::invalid(wrong));
+            }
+        };
+        let root_cert = self.ca.as_ref().map(read).transpose()?;
+        let any = client_tls.is_some() || root_cert.is_some();
+        if any && !shown.starts_with("rediss://") {
+            let wrong = format!("`{shown}`: `ca=`, `cert=` and `key=` are for TLS; write rediss://");
+            return Err(QueueError::invalid(wrong));
+        }
+        Ok(any.then_some(TlsCertificates { client_tls, root_cert }))
+    }
+}
+
+/// REDIS_PASSWORD, else what is in the file that REDIS_PASSWORD_FILE names.
+fn password(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>, QueueError> {
+    if let Some(password) = variable("REDIS_PASSWORD") {
+        return Ok(Some(password));
+    }
+    let Some(path) = variable("REDIS_PASSWORD_FILE") else { return Ok(None) };
+    let wrong = |error| QueueError::invalid(format!("REDIS_PASSWORD_FILE is `{path}`: {error}"));
+    let text = std::fs::read_to_string(&path).map_err(wrong)?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// What the environment says: TASK_QUEUE over REDIS_URL over REDIS_HOST and REDIS_PORT.
@@ -66,6 +149,10 @@ pub(crate) fn from_env(variable: impl Fn(&str) -> Option<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
 
     #[test]
     fn the_forms_of_a_url_are_told_from_other_backends() {
@@ -81,12 +168,42 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_told_without_its_password() {
-        for url in ["redis://u:s3cret@", "redis+sentinel://u:s3cret@h/x", "redis://u:s3cret@h:99999"] {
-            let error = parse(url).err().unwrap().to_string();
+        for url in [
+            "redis://u:s3cret@",
+            "redis+sentinel://u:s3cret@h/x",
+            "redis://u:s3cret@h:99999",
+            "redis+unix:///r.sock?db=x&pass=s3cret",
+            "redis://u:s3cret@h?ca=/nowhere",
+        ] {
+            let error = parse(url, nothing).err().unwrap().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }
-        assert_eq!(parse("h:6379?prefix=mine").unwrap().keys.layout(), "mine:layout");
-        assert!(parse("h:6379?prefix=a{b").is_err());
+        assert_eq!(parse("h:6379?prefix=mine", nothing).unwrap().keys.layout(), "mine:layout");
+        assert!(parse("h:6379?prefix=a{b", nothing).is_err());
+    }
+
+    #[test]
+    fn a_password_of_the_url_goes_over_redis_password_and_that_over_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, "filed\n").unwrap();
+        let file = file.to_str().unwrap().to_owned();
+        let all = |name: &str| match name {
+            "REDIS_PASSWORD" => Some("given".to_owned()),
+            "REDIS_PASSWORD_FILE" => Some(file.clone()),
+            _ => None,
+        };
+        let filed = |name: &str| all(name).filter(|_| name == "REDIS_PASSWORD_FILE");
+        let lost = |name: &str| filed(name).map(|_| "/nowhere".to_owned());
+        let password = |target: Target| target.info.redis_settings().password().map(str::to_owned);
+        assert_eq!(password(parse("redis://ann:own@h", all).unwrap()).unwrap(), "own");
+        let target = parse("redis://ann@h", all).unwrap();
+        assert_eq!(target.info.redis_settings().username(), Some("ann"));
+        assert_eq!(password(target).unwrap(), "given");
+        assert_eq!(password(parse("h:6379", filed).unwrap()).unwrap(), "filed");
+        assert_eq!(password(parse("h:6379", nothing).unwrap()), None);
+        let error = parse("h:6379", lost).err().unwrap().to_string();
+        assert!(error.contains("REDIS_PASSWORD_FILE") && error.contains("/nowhere"), "{error}");
     }
 
     #[test]

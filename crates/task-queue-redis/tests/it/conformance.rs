@@ -1,11 +1,14 @@
-//! The Redis queue keeps every promise of the queue contract.
+//! The Redis queue keeps every promise of the queue contract, with no more rights than docs/queue.md says it needs.
 
 use std::time::Duration;
 
 use task_queue_redis::{RedisQueue, task_core::Name};
 use task_testkit::Harness;
 
-use crate::server::Server;
+use crate::{
+    access::{least_rule, let_in},
+    server::Server,
+};
 
 struct Redis {
     queue: RedisQueue,
@@ -16,7 +19,8 @@ impl Harness for Redis {
     type Queue = RedisQueue;
     async fn open() -> Self {
         let server = Server::start(&[]);
-        Self { queue: server.queue().await, _server: server }
+        let url = let_in(&server, &least_rule());
+        Self { queue: RedisQueue::connect(&url).await.unwrap(), _server: server }
     }
     fn queue(&self) -> &RedisQueue {
         &self.queue

@@ -1,7 +1,9 @@
 //! Tests on a real redis-server, one of its own for each.
 
+mod access;
 mod conformance;
 mod look;
+mod outage;
 mod refusal;
 mod server;
 mod stage;

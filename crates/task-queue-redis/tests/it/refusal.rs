@@ -1,4 +1,4 @@
-//! Servers that refuse: full ones, and those that do not let us in.
+//! Servers that are full, badly set up, or shared with another program.
 
 use std::time::Duration;
 
@@ -39,10 +39,31 @@ async fn a_full_server_refuses_enqueues_and_drains() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_and_never_shown() {
-    let server = Server::start(&["--requirepass", "right"]);
-    let url = format!("redis://:s3cret@127.0.0.1:{}", server.port);
-    let error = RedisQueue::connect(&url).await.unwrap_err();
-    assert!(matches!(error, QueueError::Refused(_)), "{error}");
-    assert!(!error.to_string().contains("s3cret"), "{error}");
+async fn a_server_that_may_evict_tasks_is_told_of() {
+    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let warnings = server.queue().await.info().await.unwrap().warnings;
+    assert!(warnings.iter().any(|text| text.contains("allkeys-lru") && text.contains("noeviction")));
+}
+
+/// All that was said was that some operation met some wrong kind of value.
+#[tokio::test]
+async fn a_key_of_another_program_under_our_prefix_is_named() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    put(&queue, "a", options()).await;
+    for key in ["tf:{tasks}:delayed", "tf:{tasks}:ready:50", "tf:{tasks}:meta"] {
+        server.say(&["del", key]);
+        server.say(&["set", key, "theirs"]);
+        let error = queue.dequeue(claim(Incarnation::new(), 1)).await.unwrap_err();
+        assert!(matches!(&error, QueueError::Corrupt(words) if words.contains(key)), "{error}");
+        server.say(&["del", key]);
+    }
+    server.say(&["del", "tf:layout"]);
+    server.say(&["lpush", "tf:layout", "theirs"]);
+    let error = RedisQueue::connect(&format!("127.0.0.1:{}", server.port)).await.unwrap_err();
+    assert!(matches!(&error, QueueError::Corrupt(words) if words.contains("tf:layout")), "{error}");
+    server.say(&["del", "tf:layout"]);
+    server.say(&["set", "tf:layout", "2.0"]);
+    let error = RedisQueue::connect(&format!("127.0.0.1:{}", server.port)).await.unwrap_err();
+    assert!(matches!(&error, QueueError::Refused(words) if words.contains("upgrade")), "{error}");
 }

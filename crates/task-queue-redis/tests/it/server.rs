@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -11,7 +12,13 @@ use task_queue_redis::RedisQueue;
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+    args: Vec<String>,
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Server {
@@ -28,27 +35,37 @@ impl Server {
     }
 
     fn try_start(args: &[&str], end: Instant) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(dir.path())
-            .arg("--logfile")
-            .arg(&log)
-            .args(args)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        let mut server = Self { child, port, _dir: dir };
-        while Instant::now() < end && server.child.try_wait().unwrap().is_none() {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            if text.contains("Ready to accept connections") {
-                return Some(server);
+        let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let child = spawn(port, dir.path(), &args);
+        let mut server = Self { child, port, dir, args };
+        server.gets_ready(end).then_some(server)
+    }
+
+    fn gets_ready(&mut self, end: Instant) -> bool {
+        let log = self.dir.path().join("log");
+        while Instant::now() < end && self.child.try_wait().unwrap().is_none() {
+            if std::fs::read_to_string(&log).unwrap_or_default().contains("Ready to accept connections") {
+                return true;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        None
+        false
+    }
+
+    /// Ends it as its operator does; what it persists is kept.
+    pub(crate) fn stop(&mut self) {
+        let port = self.port.to_string();
+        // it closes the connection in place of an answer
+        Command::new("redis-cli").args(["-p", &port, "shutdown"]).output().expect("redis-cli is installed");
+        self.child.wait().unwrap();
+        std::fs::remove_file(self.dir.path().join("log")).unwrap();
+    }
+
+    /// Starts it again on its port, with what it persisted.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.port, self.dir.path(), &self.args);
+        assert!(self.gets_ready(Instant::now() + Duration::from_secs(20)), "it starts again");
     }
 
     /// Speaks to it by hand, as a person would with redis-cli; answers its lines.
@@ -74,18 +91,20 @@ impl Server {
         .await;
     }
 
-    /// A queue on it, once it answers.
+    /// A queue on it.
     pub(crate) async fn queue(&self) -> RedisQueue {
-        let url = format!("127.0.0.1:{}", self.port);
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
-            match RedisQueue::connect(&url).await {
-                Ok(queue) => return queue,
-                Err(error) if Instant::now() > end => panic!("{error}"),
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
+        RedisQueue::connect(&format!("127.0.0.1:{}", self.port)).await.unwrap()
     }
+}
+
+fn spawn(port: u16, dir: &Path, args: &[String]) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--logfile", "log", "--dir"])
+        .arg(dir)
+        .args(args)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed")
 }
 
 impl Drop for Server {

@@ -86,3 +86,11 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: imp
 
 /// Less than the time after which whoever waits looks without being told to.
 pub(crate) const SOON: Duration = Duration::from_secs(4);
+
+/// The answer, which has to come before whoever waits looks again by itself.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let answer = future.await;
+    assert!(began.elapsed() < SOON, "{what}: only after {:?}", began.elapsed());
+    answer
+}

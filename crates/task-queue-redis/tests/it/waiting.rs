@@ -1,19 +1,10 @@
 //! Who waits is woken: by a push, by the clock, and also when others stop waiting.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use task_queue_redis::task_core::*;
-use tokio::time::Instant;
 
 use crate::{server::Server, stage::*};
-
-/// The answer, which has to come before whoever waits looks again by itself.
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let began = Instant::now();
-    let answer = future.await;
-    assert!(began.elapsed() < SOON, "{what}: only after {:?}", began.elapsed());
-    answer
-}
 
 /// A worker that stopped waiting took the token along that was on its way to it, and the next one slept on.
 #[tokio::test]
