@@ -6,7 +6,7 @@ use task_queue_redis::RedisQueue;
 use task_worker::TaskRegistry;
 
 use crate::{
-    cli::{OrchestratorArgs, WorkerArgs},
+    cli::{self, ORCHESTRATOR_HELP, OWN_HELP, OrchestratorArgs, WORKER_HELP, WorkerArgs},
     exit::Exit,
     logging, orchestrate,
     settings::{LoneWorker, Mistake, Settings, Surroundings},
@@ -88,7 +88,8 @@ impl App {
         if env::var_os("TASK_ROLE").is_some_and(|role| role == "worker") {
             return worker_process::under_orchestrator(&backends, setup).into();
         }
-        let args = parse::<OrchestratorArgs>();
+        let help = if setup.is_some() { OWN_HELP } else { ORCHESTRATOR_HELP };
+        let args = parse::<OrchestratorArgs>("task-orchestrator", help);
         let around = surroundings(&backends, setup.is_some());
         let settings = match Settings::resolve(args, &around) {
             Ok(settings) => settings,
@@ -109,7 +110,7 @@ pub fn orchestrator_main() -> ExitCode {
 #[doc(hidden)]
 pub fn worker_main() -> ExitCode {
     let backends = Backends::new().with::<MemoryQueue>().with::<RedisQueue>();
-    let args = parse::<WorkerArgs>();
+    let args = parse::<WorkerArgs>("task-worker", WORKER_HELP);
     let lone = match LoneWorker::resolve(args, &surroundings(&backends, false)) {
         Ok(lone) => lone,
         Err(mistake) => return refuse(&mistake),
@@ -120,15 +121,11 @@ pub fn worker_main() -> ExitCode {
 
 /// The command line, under the name that the program was called by. Ends the process where clap does: on a wrong flag
 /// with 2, after the help with 0.
-fn parse<Args: clap::Parser>() -> Args {
+fn parse<Args: clap::Parser>(usual_name: &str, help: &str) -> Args {
     let called = env::args_os().next().map(PathBuf::from);
     let name =
         called.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
-    let command = Args::command();
-    let command = match name {
-        Some(name) => command.name(name.clone()).bin_name(name),
-        None => command,
-    };
+    let command = cli::command::<Args>(name.as_deref().unwrap_or(usual_name), help);
     Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 

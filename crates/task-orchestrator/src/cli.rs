@@ -2,28 +2,59 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-const ORCHESTRATOR_HELP: &str = "\
-{about}
-
-Examples:
-  task-orchestrator -n 4 --input jobs.jsonl --drain tasks.toml     one batch, no server: results on stdout
-  task-orchestrator -n 4 -q localhost:6379                         four workers with ./tasks.toml on Redis
-  task-orchestrator -n 4 -q localhost:6379 ./myworker -- --fast    the same with a program of your own
-  TASK_QUEUE=rediss://ann:secret@host task-orchestrator tasks.toml a password stays out of `ps`
-
+macro_rules! orchestrator_rest {
+    () => {
+        "
 {usage-heading} {usage}
 
 {all-args}
 
 Exit codes: 0 done, or stopped cleanly; 1 a task FAILED or was CANCELLED (--drain); 2 a wrong flag, file or line of
-the input; 3 the queue can't be reached or refuses us; 130 and 143 cut short by INT or TERM.
-";
+the input; 3 the queue can't be reached or refuses us; 130 and 143 a batch cut short by INT or TERM.
+TERM or INT: what runs may go on for --grace, the rest is given back; a second one: now. HUP: a rolling restart.
+"
+    };
+}
+
+/// A command under the name that it was called by; in its help, NAME is that name.
+pub(crate) fn command<Args: CommandFactory>(name: &str, help: &str) -> clap::Command {
+    let name = name.to_owned();
+    Args::command().help_template(help.replace("NAME", &name)).bin_name(name.clone()).name(name)
+}
+
+/// Of `task-orchestrator`.
+pub(crate) const ORCHESTRATOR_HELP: &str = concat!(
+    "\
+{about}
+
+Examples:
+  NAME -n 4 --input jobs.jsonl --drain tasks.toml     one batch, no server: results on stdout
+  NAME -n 4 -q localhost:6379                         four workers with ./tasks.toml on Redis
+  NAME -n 4 -q localhost:6379 ./myworker -- --fast    the same with a program of your own
+  TASK_QUEUE=rediss://ann:secret@host NAME -n 4       a password stays out of `ps`
+",
+    orchestrator_rest!()
+);
+
+/// Of a program with tasks of its own.
+pub(crate) const OWN_HELP: &str = concat!(
+    "\
+{about}
+
+Examples:
+  NAME -n 4 --input jobs.jsonl --drain             one batch, no server: results on stdout
+  NAME -n 4 -q localhost:6379                      four processes of this program on Redis
+  NAME -n 4 -q localhost:6379 tasks.toml           the same, with commands beside its own tasks
+  TASK_QUEUE=rediss://ann:secret@host NAME -n 4    a password stays out of `ps`
+",
+    orchestrator_rest!()
+);
 
 /// Keeps N workers alive, or runs one batch of tasks.
 #[derive(Debug, Parser)]
-#[command(version, help_template = ORCHESTRATOR_HELP)]
+#[command(version)]
 pub(crate) struct OrchestratorArgs {
     /// How many workers run: processes, or, on `memory:`, parts of this one
     #[arg(short = 'n', long, value_name = "N", default_value_t = 4)]
@@ -104,22 +135,26 @@ pub(crate) struct OrchestratorArgs {
     pub(crate) args: Vec<OsString>,
 }
 
-const WORKER_HELP: &str = "\
+/// Of `task-worker`.
+pub(crate) const WORKER_HELP: &str = "\
 {about}
 
 Examples:
-  task-worker --worker-id worker_1 --redis-url redis://localhost:6379 --queue-name tasks --log-level INFO
-  task-worker -q localhost:6379 --queue-name mail=3 --queue-name reports --tasks jobs/tasks.toml
-  task-worker -q localhost:6379 --drain         until the queue is empty
+  NAME --worker-id worker_1 --redis-url redis://localhost:6379 --queue-name tasks --log-level INFO
+  NAME -q localhost:6379 --queue-name mail=3 --queue-name reports --tasks jobs/tasks.toml
+  NAME -q localhost:6379 --drain         until the queue is empty
 
 {usage-heading} {usage}
 
 {all-args}
+
+Exit codes: 0 stopped cleanly, or drained; 2 a wrong flag or file; 3 the queue can't be reached or refuses us.
+TERM or INT: what runs may go on for --grace, the rest is given back; a second one: now.
 ";
 
 /// Runs the tasks of a tasks file: one worker, in this process.
 #[derive(Debug, Parser)]
-#[command(version, help_template = WORKER_HELP)]
+#[command(version)]
 pub(crate) struct WorkerArgs {
     /// What people know it by; may repeat [default: WORKER_ID, else worker_1]
     #[arg(long, value_name = "ID")]
@@ -172,16 +207,18 @@ pub(crate) struct WorkerArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_flags_are_consistent_and_the_help_begins_with_examples() {
         OrchestratorArgs::command().debug_assert();
         WorkerArgs::command().debug_assert();
-        let help = OrchestratorArgs::command().render_long_help().to_string();
-        assert!(help.find("Examples:").unwrap() < help.find("--workers").unwrap(), "{help}");
+        for template in [ORCHESTRATOR_HELP, OWN_HELP] {
+            let help = command::<OrchestratorArgs>("myprogram", template).render_long_help().to_string();
+            assert!(help.starts_with("Keeps N workers alive, or runs one batch"), "{help}");
+            assert!(help.find("myprogram -n 4").unwrap() < help.find("--workers").unwrap(), "{help}");
+            assert!(!help.contains("NAME -n"), "{help}");
+        }
     }
 
     #[test]

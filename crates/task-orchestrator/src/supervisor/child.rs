@@ -3,21 +3,13 @@
 use std::{
     ffi::OsString,
     io,
-    os::{
-        fd::{AsFd as _, OwnedFd},
-        unix::process::CommandExt as _,
-    },
+    os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
     thread,
 };
 
-use rustix::{
-    io::Errno,
-    process::{
-        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, setsid, waitid,
-    },
-};
+use rustix::process::{Pid, Signal, setsid};
 use task_core::Incarnation;
 use tokio::sync::mpsc;
 
@@ -26,6 +18,7 @@ use super::{
     notify::NotifySocket,
     plan::{Event, Start},
     processes,
+    system::Handle,
 };
 
 /// What is started, but for what differs from start to start.
@@ -43,8 +36,7 @@ pub(super) struct Child {
     pub(super) seat: usize,
     process: std::process::Child,
     pid: Pid,
-    /// Signals go through it: it can't come to mean another process.
-    pidfd: OwnedFd,
+    handle: Handle,
     /// Dropped with the child: a late word is nobody's.
     _notify: NotifySocket,
 }
@@ -83,15 +75,15 @@ impl Child {
         }
         let mut process = command.spawn()?;
         let pid = Pid::from_child(&process);
-        let pidfd = match watch(pid, start, events) {
-            Ok(pidfd) => pidfd,
+        let handle = match watch(pid, start, events) {
+            Ok(handle) => handle,
             Err(error) => {
                 process.kill()?;
                 process.wait()?;
                 return Err(error);
             }
         };
-        Ok(Self { incarnation, seat, process, pid, pidfd, _notify: notify })
+        Ok(Self { incarnation, seat, process, pid, handle, _notify: notify })
     }
 
     pub(super) fn pid(&self) -> Pid {
@@ -100,7 +92,7 @@ impl Child {
 
     /// To a dead process it does nothing.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Err(error) = pidfd_send_signal(self.pidfd.as_fd(), signal) {
+        if let Err(error) = self.handle.signal(signal) {
             tracing::debug!(%error, worker = %label(self.seat), "a signal came too late");
         }
     }
@@ -113,17 +105,14 @@ impl Child {
     }
 }
 
-/// A handle to signal a child by. It is not reaped yet, so its number is its own.
-///
-/// A thread sleeps until the child is dead, without reaping it.
-fn watch(pid: Pid, start: Start, events: mpsc::Sender<Event>) -> io::Result<OwnedFd> {
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let watched = pidfd.try_clone()?;
+/// A handle to a child that is not reaped yet. A thread sleeps until the child is dead, without reaping it.
+fn watch(pid: Pid, start: Start, events: mpsc::Sender<Event>) -> io::Result<Handle> {
+    let handle = Handle::open(pid)?;
+    let watched = handle.try_clone()?;
     let dead = move || {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Err(Errno::INTR) = waitid(WaitId::PidFd(watched.as_fd()), options) {}
+        watched.wait();
         let _ = events.blocking_send(Event::Exited(start));
     };
     thread::Builder::new().name(format!("wait {}", pid.as_raw_pid())).stack_size(64 << 10).spawn(dead)?;
-    Ok(pidfd)
+    Ok(handle)
 }

@@ -10,10 +10,12 @@ mod notify;
 mod plan;
 mod processes;
 mod release;
+#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
+mod system;
 
 use std::{collections::HashMap, io, os::unix::process::ExitStatusExt as _, sync::Arc, time::Duration};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use task_core::TaskQueue;
 use task_monitor::Observations;
 use tokio::{
@@ -59,7 +61,7 @@ impl Supervisor {
         queue: TaskQueue,
         observations: Arc<Observations>,
     ) -> io::Result<Self> {
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        system::become_reaper()?;
         let lifeline = Lifeline::new()?;
         let (events, happened) = mpsc::channel(1024);
         let limits = Limits {
@@ -116,8 +118,7 @@ impl Supervisor {
                     Some(Command::Stop) | None => Event::Stop,
                 },
                 _ = child_signal.recv() => {
-                    let workers: Vec<Pid> = self.children.values().map(Child::pid).collect();
-                    processes::reap_orphans(&workers);
+                    self.reap_orphans();
                     Event::Tick
                 }
                 () = tokio::time::sleep_until(deadline) => Event::Tick,
@@ -173,7 +174,12 @@ impl Supervisor {
             }
             Err(error) => tracing::error!(worker = %label, %error, "can't reap"),
         }
+        self.reap_orphans();
         self.releases.begin(start, label, incarnation);
+    }
+
+    fn reap_orphans(&self) {
+        system::reap_orphans(|pid| self.children.values().any(|child| child.pid() == pid));
     }
 
     fn say(&mut self, seat: usize, notice: Notice) {

@@ -82,6 +82,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// The minute in which starts are counted, after which one is healthy, and after which a parked seat is tried again.
 const MINUTE: Duration = Duration::from_secs(60);
+/// The longest pause after a death under a task: its neighbours wait for the next start.
+const UNDER_A_TASK: Duration = Duration::from_secs(1);
 /// A program that says nothing is taken to be ready when it has lived so long.
 const SETTLED: Duration = Duration::from_secs(1);
 /// What a second signal leaves to a worker that gives back its tasks.
@@ -276,7 +278,7 @@ impl Plan {
         }
     }
 
-    /// A death under a task is the task's doing: it parks nobody.
+    /// A death under a task is the task's doing: it parks nobody, and keeps its neighbours waiting for a second at most.
     fn released(&mut self, start: Start, tasks: u64, now: Instant) {
         if tasks == 0 {
             return;
@@ -284,10 +286,10 @@ impl Plan {
         let counted = |seat: &&mut Seat| seat.failures.iter().any(|(_, failed)| *failed == start);
         let Some(seat) = self.seats.iter_mut().find(counted) else { return };
         seat.failures.retain(|(_, failed)| *failed != start);
-        if let Rest::Parked(_) = seat.rest
-            && !seat.on_trial
-        {
-            seat.rest = Rest::Backoff(now);
+        match &mut seat.rest {
+            Rest::Parked(_) if !seat.on_trial => seat.rest = Rest::Backoff(now),
+            Rest::Backoff(at) => *at = (*at).min(now + UNDER_A_TASK),
+            Rest::Parked(_) | Rest::No => {}
         }
     }
 

@@ -104,7 +104,7 @@ fn starts_that_come_to_nothing_park_the_seat_and_it_is_tried_again_each_minute()
 }
 
 #[test]
-fn a_poison_task_parks_nobody() {
+fn a_poison_task_parks_nobody_and_keeps_its_neighbours_waiting_for_a_second_at_most() {
     let mut bench = Bench::new(1, LIMITS);
     bench.on(Event::Tick);
     for start in 0..10 {
@@ -112,6 +112,8 @@ fn a_poison_task_parks_nobody() {
         bench.on(Event::Exited(start));
         bench.on(Event::Released { start, tasks: 1 });
         assert!(!bench.plan.all_parked(), "{start}");
+        let wait = bench.plan.next_deadline().unwrap().saturating_duration_since(bench.now);
+        assert!(wait <= SECOND, "{start}: {wait:?}");
         assert_eq!(bench.restarted(), start + 1);
     }
 }

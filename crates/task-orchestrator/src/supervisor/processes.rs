@@ -2,13 +2,12 @@
 
 use std::{fs, io};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// A process as `/proc/PID/stat` describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: i32,
-    pub(super) parent: i32,
     pub(super) group: i32,
     pub(super) session: i32,
     pub(super) zombie: bool,
@@ -26,15 +25,9 @@ fn all() -> io::Result<Vec<Process>> {
 fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
     let mut fields = rest.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
+    let (state, _parent) = (fields.next()?, fields.next()?);
     let mut number = || fields.next()?.parse().ok();
-    Some(Process {
-        pid: pid.parse().ok()?,
-        parent: number()?,
-        group: number()?,
-        session: number()?,
-        zombie: state == "Z",
-    })
+    Some(Process { pid: pid.parse().ok()?, group: number()?, session: number()?, zombie: state == "Z" })
 }
 
 /// Kills whatever is left of a dead worker's session: the process groups of its commands, and what they left behind.
@@ -66,20 +59,6 @@ pub(super) fn kill_session(leader: Pid) {
     }
 }
 
-/// Reaps, one by one, the dead that were nobody's: children of dead descendants, which this process inherits.
-///
-/// Never waits for "any" child: that would take the exit of a worker away from who waits for it.
-pub(super) fn reap_orphans(workers: &[Pid]) {
-    let own = std::process::id().cast_signed();
-    for process in all().unwrap_or_default() {
-        let Some(pid) = Pid::from_raw(process.pid) else { continue };
-        if process.zombie && process.parent == own && !workers.contains(&pid) {
-            tracing::debug!(pid = process.pid, "reaped an orphan");
-            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,7 +66,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {
         let found = parse("12 (a) Z (b\n) S 1 11 10 0 -1").unwrap();
-        assert_eq!(found, Process { pid: 12, parent: 1, group: 11, session: 10, zombie: false });
+        assert_eq!(found, Process { pid: 12, group: 11, session: 10, zombie: false });
         assert!(parse("12 (a) Z 1 1 1 0").unwrap().zombie);
         assert_eq!(parse("12 (a"), None);
     }

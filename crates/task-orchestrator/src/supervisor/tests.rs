@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
 
-use rustix::process::{kill_process, test_kill_process};
+use rustix::process::{Pid, kill_process, test_kill_process};
 use task_core::{Claim, Incarnation, Name, Queue as _, Registration, SettleRequest, TaskHandle, TaskStatus};
 use task_queue_memory::MemoryQueue;
 

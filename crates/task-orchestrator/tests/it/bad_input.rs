@@ -1,6 +1,9 @@
-use std::net::TcpListener;
+use std::{fmt::Write as _, net::TcpListener};
 
-use crate::command_line::{Folder, Ran, WORKER};
+use crate::{
+    command_line::{Folder, Ran, WORKER},
+    redis::Server,
+};
 
 const TASKS: &str = "[tasks.say]\ncommand = [\"echo\", \"a\"]\n";
 
@@ -57,4 +60,122 @@ fn a_port_where_no_redis_answers_is_named_within_the_time_given() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let ran = folder().run(&format!("-q 127.0.0.1:{port} --connect-timeout 1s --no-monitoring"));
     refused(&ran, 3, &[&port.to_string()]);
+}
+
+#[test]
+fn lines_that_are_no_tasks_are_told_by_their_numbers_and_the_rest_runs() {
+    let bad = [
+        ("not json", "no JSON object"),
+        (r#"["say"]"#, "no JSON object"),
+        (r#"{"task": "say", "params": {}"#, "no JSON"),
+        (r#"{"task": "two words"}"#, "`two words` is not a name"),
+        (r#"{"task": "say", "id": "a b"}"#, "`a b` is not a task id"),
+        (r#"{"task": "say", "priority": 400}"#, "priority 400 is not between 0 and 100"),
+        (r#"{"task": "say", "delay": "soon"}"#, "`soon` is not a duration"),
+        (r#"{"task": "say", "dealy": 1}"#, "unknown field `dealy`"),
+    ];
+    let large = format!(r#"{{"task": "say", "params": {{"word": "{}"}}}}"#, "x".repeat(1_100_000));
+    let deep = format!(r#"{{"task": "say", "params": {}{}}}"#, "[".repeat(300), "]".repeat(300));
+    let mut lines: Vec<(&str, &str)> = bad.to_vec();
+    lines.extend([(large.as_str(), "1048576 are allowed"), (deep.as_str(), "nested too deep")]);
+    let mut jobs = String::new();
+    for (line, _) in &lines {
+        writeln!(jobs, "{line}").unwrap();
+    }
+    jobs.push_str("{\"task\": \"say\", \"id\": \"good\"}");
+    let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", &jobs);
+    let ran = folder.run("--no-monitoring --input jobs.jsonl --drain");
+    assert_eq!((ran.code, ran.results.len()), (Some(2), 1), "{}", ran.stderr);
+    assert_eq!(ran.result("good")["status"], "COMPLETED");
+    for (i, (_, word)) in lines.iter().enumerate() {
+        let told = ran.stderr.lines().find(|said| said.starts_with(&format!("line {}: ", i + 1)));
+        assert!(told.is_some_and(|told| told.contains(word)), "line {}: {}", i + 1, ran.stderr);
+    }
+    assert!(ran.stderr.contains("1 completed, 10 bad lines"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_param_is_one_argument_whatever_is_in_it_and_never_an_option() {
+    let tasks = "[tasks.print]\ncommand = [\"printf\", \"%s\", \"{word}\"]\noutput = \"text\"\nmax_retries = 0\n\
+                 [tasks.json]\ncommand = [\"echo\", \"no json\"]\noutput = \"json\"\nmax_retries = 0\n";
+    let shell = r#"$(touch pwned) `touch pwned`; touch pwned | & > pwned ' \" * ~ \\"#;
+    let mut jobs = String::new();
+    for (id, word) in [("shell", shell), ("dash", "-v"), ("nul", r"a\u0000b")] {
+        let word = if id == "nul" { format!("\"{word}\"") } else { serde_json::to_string(word).unwrap() };
+        writeln!(jobs, r#"{{"task": "print", "id": "{id}", "params": {{"word": {word}}}}}"#).unwrap();
+    }
+    jobs.push_str("{\"task\": \"print\", \"id\": \"missing\"}\n{\"task\": \"json\", \"id\": \"type\"}\n");
+    let folder = Folder::new().file("tasks.toml", tasks).file("jobs.jsonl", &jobs);
+    let ran = folder.run("--no-monitoring --input jobs.jsonl --drain");
+    assert_eq!((ran.code, ran.results.len()), (Some(1), 5), "{}", ran.stderr);
+    assert_eq!(ran.result("shell")["result"], shell);
+    assert!(!folder.path("pwned").exists());
+    for (id, kind, remedy) in [
+        ("dash", "params", "allow_dash"),
+        ("nul", "params", "NUL"),
+        ("missing", "params", "enqueue the task with it"),
+        ("type", "result", "no JSON"),
+    ] {
+        let error = &ran.result(id)["error"];
+        assert_eq!(error["kind"], kind, "{error}");
+        assert!(error["message"].as_str().unwrap().contains(remedy), "{error}");
+    }
+}
+
+#[test]
+fn a_name_that_no_worker_of_the_batch_knows_fails_at_once_on_redis_too() {
+    let server = Server::start(&[]);
+    let jobs = "{\"task\": \"nobody\", \"id\": \"n\"}\n{\"task\": \"say\", \"id\": \"a\"}\n";
+    let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", jobs);
+    let ran = folder.run(&format!("-n 2 --no-monitoring -q {} --input jobs.jsonl --drain", server.url()));
+    assert_eq!((ran.code, ran.results.len()), (Some(1), 2), "{}", ran.stderr);
+    let error = &ran.result("n")["error"];
+    assert_eq!(
+        (&error["kind"], ran.result("a")["status"].as_str()),
+        (&"unknown_name".into(), Some("COMPLETED"))
+    );
+    assert!(error["message"].as_str().unwrap().ends_with("they know: say"), "{error}");
+}
+
+#[test]
+fn a_redis_that_refuses_us_is_told_with_the_remedy_and_without_the_password() {
+    let server = Server::start(&["--requirepass", "s3cret"]);
+    let folder = folder();
+    for (url, words) in [
+        (server.url(), &["NOAUTH", "redis://user:password@host"][..]),
+        (format!("redis://:wr0ng@{}", server.url()), &["password is wrong"]),
+        (format!("redis://ann:wr0ng@{}", server.url()), &["password is wrong"]),
+    ] {
+        let ran = folder.run(&format!("-q {url} --drain --no-monitoring"));
+        refused(&ran, 3, words);
+        assert!(!ran.stderr.contains("wr0ng"), "{}", ran.stderr);
+        let lone = Ran::of(folder.command(WORKER, &format!("-q {url}")).output().unwrap());
+        refused(&lone, 3, words);
+        assert!(!lone.stderr.contains("wr0ng"), "{}", lone.stderr);
+    }
+    let ran = folder.run(&format!("-q redis://:s3cret@{} --drain --no-monitoring", server.url()));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_redis_that_may_evict_tasks_is_warned_of_at_the_start() {
+    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let ran = folder().run(&format!("-q {} --drain --no-monitoring", server.url()));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("allkeys-lru") && ran.stderr.contains("noeviction"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_batch_waits_for_a_full_redis_and_says_so() {
+    let server = Server::start(&["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"]);
+    let folder =
+        Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", "{\"task\": \"say\", \"id\": \"a\"}\n");
+    let mut running =
+        folder.start(&format!("-n 1 --no-monitoring -q {} --input jobs.jsonl --drain", server.url()));
+    crate::eventually("it says that the queue is full", || {
+        running.stderr().contains("the queue is full").then_some(())
+    });
+    server.command(&["config", "set", "maxmemory", "0"]);
+    assert_eq!(running.next_result()["id"], "a");
+    assert_eq!(running.end().code, Some(0));
 }

@@ -40,6 +40,12 @@ impl Server {
         TaskQueue::new(RedisQueue::connect(&self.url()).await.unwrap())
     }
 
+    /// Sends it a command of its own command line.
+    pub(crate) fn command(&self, words: &[&str]) {
+        let sent = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(words).output();
+        assert!(sent.expect("redis-cli comes with redis-server").status.success());
+    }
+
     /// As by a crash of the machine.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
