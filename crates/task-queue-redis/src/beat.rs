@@ -11,6 +11,7 @@ use crate::{
     registration::register,
     reply::Reply,
     script,
+    trim::trim,
 };
 
 /// Beats, and while there is no news, parks at the worker's bell.
@@ -66,6 +67,9 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatRep
         answer.commands.extend(rmp_serde::from_slice::<WorkerCommand>(&commands.bytes()?).ok());
     }
     let news = reply.flag()? || !answer.commands.is_empty();
+    if reply.flag()? {
+        trim(redis, &beat.queue).await;
+    }
     Ok((answer, news))
 }
 

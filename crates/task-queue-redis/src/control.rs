@@ -74,3 +74,29 @@ pub(crate) async fn control(
         }
     }
 }
+
+impl RedisQueue {
+    /// A named queue keeps at most so many results of COMPLETED tasks, and drops those that would go first before their
+    /// time; `None`: 1,000,000. It holds for all clients until it is changed.
+    ///
+    /// # Errors
+    /// As each call of a [`Queue`](task_core::Queue); it may be sent again.
+    pub async fn keep_completed(&self, queue: &Name, results: Option<u64>) -> Result<(), QueueError> {
+        self.set_cap(queue, "cap", results).await
+    }
+
+    /// A named queue keeps the params of at most so many FAILED and CANCELLED tasks; an older one keeps its status, but
+    /// can't be replayed. `None`: 100,000. It holds for all clients until it is changed.
+    ///
+    /// # Errors
+    /// As each call of a [`Queue`](task_core::Queue); it may be sent again.
+    pub async fn keep_replayable(&self, queue: &Name, tasks: Option<u64>) -> Result<(), QueueError> {
+        self.set_cap(queue, "capP", tasks).await
+    }
+
+    async fn set_cap(&self, queue: &Name, cap: &str, most: Option<u64>) -> Result<(), QueueError> {
+        let mut call = self.call(queue);
+        call.arg(cap).arg(most.map(|most| most.to_string()).unwrap_or_default());
+        self.run(&script::CONTROL, &call, queue).await.map(drop)
+    }
+}

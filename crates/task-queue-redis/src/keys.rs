@@ -6,7 +6,7 @@ use task_core::{Name, QueueError, TaskMessage};
 pub(crate) const PREFIX: &str = "tf";
 
 /// The suffixes of a named queue's keys that have fixed names, and what each holds; docs/redis-layout.md says what for.
-pub(crate) const KINDS: [(&str, &str); 29] = [
+pub(crate) const KINDS: [(&str, &str); 30] = [
     ("meta", "hash"),
     ("tasks", "hash"),
     ("state", "hash"),
@@ -18,6 +18,7 @@ pub(crate) const KINDS: [(&str, &str); 29] = [
     ("levels", "zset"),
     ("suspects", "zset"),
     ("unknown", "zset"),
+    ("replayable", "zset"),
     ("void", "hash"),
     ("uniq", "hash"),
     ("waiting", "set"),

@@ -36,6 +36,7 @@ mod reply;
 mod script;
 mod settle;
 mod stats;
+mod trim;
 mod url;
 mod wait;
 

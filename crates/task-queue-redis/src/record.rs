@@ -29,6 +29,8 @@ pub(crate) struct Task {
     pub(crate) record: ResultMessage,
     /// Until when its record is kept, if it is final.
     until: Option<Timestamp>,
+    /// The params were dropped from its message.
+    bare: bool,
 }
 
 /// The bytes of an ended record before the record itself: two times and a fingerprint.
@@ -65,7 +67,7 @@ impl Seen {
     pub(crate) fn stored(self, now: Timestamp) -> Option<Bytes> {
         match self {
             Self::Gone(..) => None,
-            Self::Task(task) if task.until.is_some_and(|until| until <= now) => None,
+            Self::Task(task) if task.bare || task.until.is_some_and(|until| until <= now) => None,
             Self::Task(task) => Some(task.stored).filter(|stored| !stored.is_empty()),
         }
     }
@@ -102,7 +104,7 @@ fn ended(queue: &Name, id: TaskId, stored: &Bytes) -> Result<Task, QueueError> {
     record.finished_at = Some(finished);
     record.progress = read_progress(&stored[HEADER..HEADER + progress]);
     patch(&mut record, finished);
-    Ok(Task { stored: Bytes::new(), record, until: Some(until) })
+    Ok(Task { stored: Bytes::new(), record, until: Some(until), bare: false })
 }
 
 /// A worker doesn't know the backend's time to the millisecond, and must be able to send the same bytes again: it leaves
@@ -162,7 +164,7 @@ fn live(
         record.attempts = u32::from(running);
         record.due_at = record.due_at.filter(|_| !running);
         record.started_at = held.and_then(start);
-        return Ok(Task { stored, record, until: None });
+        return Ok(Task { stored, record, until: None, bare: false });
     }
     let mut count = || view.number().map(|n| n as u32);
     let (attempts, failures, crashes, releases, generation) =
@@ -187,6 +189,10 @@ fn live(
     record.progress = read_progress(&view.bytes()?);
     record.cancel_requested = view.flag()?;
     let held = view.text()?;
+    let print = view.bytes()?;
+    if !print.is_empty() {
+        record.fingerprint = fingerprint(&print);
+    }
     let running = status == TaskStatus::Running;
     record.status = status;
     record.attempts = attempts + u32::from(running);
@@ -205,7 +211,8 @@ fn live(
         _ => record.error,
     };
     let until = status.is_final().then(|| Timestamp::from_millis(until));
-    Ok(Task { stored, record, until })
+    let bare = view.flag()?;
+    Ok(Task { stored, record, until, bare })
 }
 
 fn start(held: &str) -> Option<Timestamp> {

@@ -25,6 +25,7 @@ scripts! {
     CONTROL = "#!lua flags=allow-oom", "base.lua", "control.lua";
     STATS = "#!lua flags=allow-oom", "base.lua", "house.lua", "stats.lua";
     LIST = "#!lua flags=allow-oom", "base.lua", "list.lua";
+    TRIM = "#!lua flags=allow-oom", "base.lua", "trim.lua";
     EXPLAIN = "#!lua flags=allow-oom", "base.lua", "explain.lua";
 }
 

@@ -10,6 +10,7 @@ use crate::{
     registration,
     reply::Reply,
     script,
+    trim::trim,
 };
 
 /// The least span that rates are taken over: a burst in the first second of a queue is no rate.
@@ -31,6 +32,9 @@ pub(crate) async fn stats(redis: &RedisQueue, queue: &Name) -> Result<QueueStats
     let mut workers = reply.list()?;
     while !workers.is_empty() {
         stats.workers.extend(registration::read(workers.list()?)?);
+    }
+    if reply.flag()? {
+        trim(redis, queue).await;
     }
     Ok(stats)
 }

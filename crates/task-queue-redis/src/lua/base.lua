@@ -7,6 +7,7 @@ local DELAYED, RETRY, EXPIRY, GONE = base .. ':delayed', base .. ':retry', base 
 local READY, LEVELS, SUSPECTS = base .. ':ready:', base .. ':levels', base .. ':suspects'
 local UNKNOWN, NAMED, VOID = base .. ':unknown', base .. ':named:', base .. ':void'
 local UNIQ, WAITING, PROGRESS = base .. ':uniq', base .. ':waiting', base .. ':progress'
+local REPLAYABLE = base .. ':replayable'
 local LEASES, CLOSED, DYING, GENS = base .. ':leases', base .. ':closed', base .. ':dying', base .. ':gens'
 local REG, KNOWS, LABEL, SEEN = base .. ':reg', base .. ':knows', base .. ':label', base .. ':seen'
 local HELD, CLAIMS, ALONE = base .. ':held:', base .. ':claims:', base .. ':alone'
@@ -50,7 +51,7 @@ end
 -- x expires at; u unique lock; k retention; fp fingerprint; b, bt the record that its worker settled last, and when;
 -- o a cancel won over that; w why it ended here; e, n ended at, kept until; l how and by which token it was settled
 -- last; lw, ls its last worker's label and start; t its entry still lies in a ready list; p where it waits aside
--- (`q` suspects, `n`+name); pg last progress.
+-- (`q` suspects, `n`+name); pg last progress; d its params were dropped.
 local function state(id)
   local raw = call('HGET', STATE, id)
   return raw and cmsgpack.unpack(raw) or {}
@@ -135,6 +136,7 @@ local function finish(id, s, status, why, now, total)
   unlock(id, s)
   keep(id, s)
   call('ZADD', END .. status, int(s.n), id)
+  call('ZADD', REPLAYABLE, int(now), id)
   call('HINCRBY', META, total or TOTAL[status], 1)
   told(id)
 end
@@ -157,7 +159,8 @@ end
 
 -- Everything known of a task, flat, for the client to make its record of; false if the id is unknown.
 -- id, record, attempts, failures, crashes, releases, generation, last settled record, when, why it ended here, a
--- cancel won, ended at, kept until, status, last label, last start, due, progress, cancel asked, token@start
+-- cancel won, ended at, kept until, status, last label, last start, due, progress, cancel asked, token@start,
+-- fingerprint if it can't be had from the record, params dropped
 local function view(id, rec)
   rec = rec or call('HGET', TASKS, id)
   if not rec then return false end
@@ -177,5 +180,6 @@ local function view(id, rec)
   return {
     id, rec, s.a or 0, s.f or 0, s.c or 0, s.r or 0, s.g or 0, s.b or '', s.bt or 0, s.w or '', s.o or 0, s.e or 0,
     s.n or 0, status, label, s.ls or 0, due, s.pg or call('HGET', PROGRESS, id) or '', asked, held,
+    s.fp or '', s.d or 0,
   }
 end

@@ -2,7 +2,8 @@
 -- KEYS 1 base
 -- ARGV 1 incarnation 2 lease ms 3 busy 4 label 5 names 6 registration (4 to 6 '' unless it registers)
 --      then n times (id, token, fraction and note)
--- reply REG | CLOSED | OK, now, run empty 0|1, cancels (id, token, …), commands, news 0|1 (there was a ring)
+-- reply REG | CLOSED | OK, now, run empty 0|1, cancels (id, token, …), commands, news 0|1 (there was a ring),
+--       over 0|1 (trim is to be called)
 -- guarantees moves the lease; progress of a token that is not the current one is dropped; commands are told once
 local inc = ARGV[1]
 local now, grace = clock()
@@ -33,4 +34,4 @@ if call('EXISTS', CANCEL .. inc) == 1 then
   end
 end
 local commands = call('LPOP', INBOX .. inc, 100) or {}
-return { 'OK', int(now), asked_to_run_empty(inc), cancels, commands, news }
+return { 'OK', int(now), asked_to_run_empty(inc), cancels, commands, news, over_params() }

@@ -13,7 +13,7 @@ local now, grace = clock()
 local here = alive(inc, tonumber(ARGV[6]), now, ARGV[8], ARGV[9], ARGV[10])
 if here == nil then return { 'REG' } end
 if not here then return { 'CLOSED' } end
-house(now, grace)
+house(now, grace, most)
 local known = knows(inc, now)
 call('DEL', CALL .. inc) -- it is here
 

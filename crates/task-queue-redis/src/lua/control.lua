@@ -1,7 +1,7 @@
 -- What a named queue is told.
 -- KEYS 1 base
 -- ARGV 1 pause | resume | limit (2: number or '') | replay (2: id) | delete (2: id) | purge (2: most tasks)
---      | tell (2: incarnation 3: command) | cap (2: most results kept)
+--      | tell (2: incarnation 3: command) | cap, capP (2: most results, most params of final tasks that are kept, or '')
 -- reply now, done n [more] | status view | duplicate id | dropped | none
 -- guarantees resume wakes; a replay takes the unique key or changes nothing; a purge is called until it has no more
 local what, now = ARGV[1], clock()
@@ -16,7 +16,7 @@ elseif what == 'resume' then
   local names = call('ZRANGE', UNKNOWN, 0, 9)
   if #names > 0 then wake_knowing(names) end
   return { int(now), 'done', 0, 0 }
-elseif what == 'limit' or what == 'cap' then
+elseif what == 'limit' or what == 'cap' or what == 'capP' then
   if id == '' then call('HDEL', META, what) else call('HSET', META, what, id) end
   return { int(now), 'done', 0, 0 }
 elseif what == 'tell' then
@@ -81,6 +81,7 @@ if what == 'delete' then
   elseif string.sub(rec, 1, 1) == 'M' then
     if not status then return { int(now), 'status', view(id, rec) } end
     call('ZREM', END .. status, id)
+    call('ZREM', REPLAYABLE, id)
     if s.t then call('HINCRBY', VOID, id, 1) end
     call('HDEL', STATE, id)
   else
@@ -93,12 +94,14 @@ end
 -- replay
 if string.sub(rec, 1, 1) == 'G' then return { int(now), 'none' } end
 if not status then return { int(now), 'status', view(id, rec) } end
+if s.d then return { int(now), 'dropped' } end
 if s.u then
   local owner = call('HGET', UNIQ, s.u)
   if owner then return { int(now), 'duplicate', owner } end
   call('HSET', UNIQ, s.u, id)
 end
 call('ZREM', END .. status, id)
+call('ZREM', REPLAYABLE, id)
 s.g = (s.g or 0) + 1
 local there = s.t
 s.s, s.w, s.o, s.e, s.n, s.f, s.c, s.t, s.l, s.pg = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil

@@ -1,9 +1,10 @@
--- Housekeeping, by claims, heartbeats and stats: each step bounded.
+-- Housekeeping, by claims, heartbeats and stats: each step bounded. A claim for many tasks does more of it, so that what
+-- comes due and what is to be forgotten never outrun the work.
 local STEP = 100
 
-local function promote(now)
+local function promote(now, most)
   for _, key in ipairs({ DELAYED, RETRY }) do
-    local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 2 * STEP)
+    local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, most)
     if #due > 0 then
       call('ZREM', key, unpack(due))
       local by = {}
@@ -108,6 +109,7 @@ end
 -- Final tasks whose time is over; an id whose retention was shorter than ten minutes leaves a stub until then.
 local function drop(status, ids, now)
   local recs = call('HMGET', TASKS, unpack(ids))
+  local gone, kept = {}, {}
   for i = 1, #ids do
     local id, rec, ended, print = ids[i], recs[i], 0, ''
     if rec and string.sub(rec, 1, 1) == 'M' then
@@ -115,38 +117,53 @@ local function drop(status, ids, now)
       ended, print = s.e or 0, s.fp or ''
       if s.t then call('HINCRBY', VOID, id, 1) end
       call('HDEL', STATE, id)
+      call('ZREM', REPLAYABLE, id)
     elseif rec then
       ended, print = tonumber(string.sub(rec, 1, 13)), string.sub(rec, 27, 34)
     end
     if rec and ended + REMEMBER > now then
       call('HSET', TASKS, id, 'G' .. status .. print)
-      call('ZADD', GONE, int(ended + REMEMBER), id)
+      kept[#kept + 1] = int(ended + REMEMBER)
+      kept[#kept + 1] = id
     else
-      call('HDEL', TASKS, id)
+      gone[#gone + 1] = id
     end
   end
+  if #gone > 0 then call('HDEL', TASKS, unpack(gone)) end
+  if #kept > 0 then call('ZADD', GONE, unpack(kept)) end
   call('ZREM', END .. status, unpack(ids))
 end
 
-local function sweep(now)
+-- At most `most` tasks; answers whether there may be more.
+local function sweep(now, most)
+  local left = most
   for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do
-    local ids = call('ZRANGEBYSCORE', END .. status, '-inf', now, 'LIMIT', 0, STEP)
+    local ids = left > 0 and call('ZRANGEBYSCORE', END .. status, '-inf', now, 'LIMIT', 0, left) or {}
     if #ids > 0 then drop(status, ids, now) end
+    left = left - #ids
   end
-  local gone = call('ZRANGEBYSCORE', GONE, '-inf', now, 'LIMIT', 0, STEP)
+  local gone = call('ZRANGEBYSCORE', GONE, '-inf', now, 'LIMIT', 0, most)
   if #gone > 0 then
     call('HDEL', TASKS, unpack(gone))
     call('ZREM', GONE, unpack(gone))
   end
   call('ZREMRANGEBYSCORE', CLOSED, '-inf', now)
-  -- over the cap by count, the oldest results go before their time
+  -- over the cap by count, results go before their time
   local cap = tonumber(call('HGET', META, 'cap') or 1000000)
-  local over = call('ZCARD', END .. 'C') - cap
+  local over = math.min(call('ZCARD', END .. 'C') - cap, left)
   if over > 0 then
-    local ids = call('ZRANGE', END .. 'C', 0, math.min(over, STEP) - 1)
+    local ids = call('ZRANGE', END .. 'C', 0, over - 1)
     drop('C', ids, now)
     call('HINCRBY', META, 'tD', #ids)
+    left = left - #ids
   end
+  return left <= 0 or #gone == most
+end
+
+-- 1 if more final tasks could be replayed than are kept so: their params are dropped by whoever can read them.
+local function over_params()
+  local cap = tonumber(call('HGET', META, 'capP') or 100000)
+  return call('ZCARD', REPLAYABLE) > cap and 1 or 0
 end
 
 -- Tasks of names that no live worker has known for ten minutes have failed.
@@ -173,14 +190,15 @@ local function snapshot(now)
   call('HSET', META, 'sn', int(now), 'se', m[4] or 0, 'sf', ended)
 end
 
-local function house(now, grace)
-  promote(now)
+local function house(now, grace, tasks)
+  local most = math.min(1000, math.max(2 * STEP, 2 * (tasks or 0)))
+  promote(now, most)
   reap(now, grace)
   expire(now)
   local swept = tonumber(call('HGET', META, 'swept') or 0)
   if now - swept >= 100 or now < swept then
-    call('HSET', META, 'swept', int(now))
-    sweep(now)
+    local more = sweep(now, most)
+    if not more then call('HSET', META, 'swept', int(now)) end
     give_up_names(now)
     snapshot(now)
   end

@@ -2,7 +2,8 @@
 -- KEYS 1 base
 -- ARGV –
 -- reply now, counts (tasks, running, delayed, retry, suspects, unknown, C, F, S, X, stubs), meta (field, value, …),
---       views of the first live task of each ready list, workers (incarnation, registration, since,seen,busy)
+--       views of the first live task of each ready list, workers (incarnation, registration, since,seen,busy),
+--       over 0|1 (trim is to be called)
 -- guarantees counts are sizes of structures, taken in one step; bounded by the numbers of names, levels and workers,
 --      each at most 1000
 local now, grace = clock()
@@ -31,4 +32,4 @@ local live = call('ZRANGE', LEASES, 0, 999)
 for i = 1, #live do
   workers[#workers + 1] = { live[i], call('HGET', REG, live[i]) or '', call('HGET', SEEN, live[i]) or '' }
 end
-return { int(now), counts, call('HGETALL', META), heads, workers }
+return { int(now), counts, call('HGETALL', META), heads, workers, over_params() }

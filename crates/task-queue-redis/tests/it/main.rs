@@ -1,6 +1,7 @@
 //! Tests on a real redis-server, one of its own for each.
 
 mod access;
+mod bounds;
 mod conformance;
 mod look;
 mod outage;
