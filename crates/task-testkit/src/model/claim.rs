@@ -1,81 +1,91 @@
 use std::cmp::Reverse;
 
-use task_core::{Claim, Claimed, Delivery, QueueError, TaskId, TaskStatus, Token};
+use task_core::{Claim, Claimed, Delivery, Name, QueueError, TaskId, TaskStatus, Token};
 
 use super::{Place, Space, Task};
 
 impl Space {
-    /// Carries a claim out. Where the order is open (tasks that were given back in one step), the order of `hint`
-    /// is followed: what a real backend answered.
+    /// Carries a claim out. Where the order is open (among suspects, among tasks of unknown names, among those that
+    /// became ready in one step), that of `hint` is followed: what a real backend answered.
     pub(crate) fn claim(&mut self, claim: &Claim, hint: &[TaskId]) -> Result<Claimed, QueueError> {
         self.tick();
-        let Some(worker) = self.register(claim.worker, &claim.registration) else {
+        if self.register(claim.worker, &claim.registration).is_none() {
             return Err(QueueError::Closed(claim.worker));
-        };
-        self.workers[worker].claims.retain(|number, _| *number > claim.acked);
+        }
         self.housekeeping();
-        let worker = self.worker(claim.worker).expect("it was registered just now");
-        let claims = &self.workers[worker].claims;
-        let known = claims.get(&claim.number).cloned();
-        let is_old = claim.number <= claim.acked || claims.keys().any(|number| *number > claim.number);
-        let places = match known {
-            Some(ids) => ids.iter().filter_map(|id| self.find(id)).collect(),
-            None if is_old || self.paused => Vec::new(),
-            None => self.choose(claim, hint),
-        };
+        let place = self.worker(claim.worker).expect("it was registered just now");
+        let worker = &mut self.workers[place];
+        worker.acked = worker.acked.max(claim.acked);
+        worker.claims.retain(|number, _| *number > worker.acked);
         let token = claim.token();
-        let places: Vec<usize> =
-            places.into_iter().filter(|place| self.start(*place, token, &claim.registration.label)).collect();
+        let places = if let Some(ids) = worker.claims.get(&claim.number).cloned() {
+            let held = ids.iter().filter_map(|id| self.find(id));
+            held.filter(|place| self.tasks[*place].place == Place::Running(token)).collect()
+        } else if claim.number <= worker.acked || claim.number + Claim::IN_FLIGHT <= worker.newest {
+            Vec::new()
+        } else {
+            worker.newest = worker.newest.max(claim.number);
+            self.give(claim, hint)
+        };
         let delivery = |place: &usize| {
             let task = &self.tasks[*place];
             Delivery::new(token, task.stored.clone(), task.record.clone())
         };
         let mut claimed = Claimed::new(places.iter().map(delivery).collect());
         claimed.paused = self.paused;
-        claimed.more = !self.paused && self.tasks.iter().any(|task| task.place == Place::Ready);
+        let is_due = |task: &Task| task.place == Place::Ready || task.is_known_to(&claim.registration.names);
+        claimed.more = !self.paused && self.tasks.iter().any(is_due);
         let due = |task: &Task| match task.place {
             Place::Scheduled(due) => Some(due.since(self.now)),
             _ => None,
         };
         claimed.next_wake = self.tasks.iter().filter_map(due).min();
-        claimed.run_empty = !claim.idle && self.asks_to_run_empty(claim.worker);
+        claimed.run_empty = self.asks_to_run_empty(claim.worker);
+        Ok(claimed)
+    }
+
+    /// Gives tasks to a claim that is new, and remembers it if there are any.
+    fn give(&mut self, claim: &Claim, hint: &[TaskId]) -> Vec<usize> {
+        let places = if self.paused { Vec::new() } else { self.choose(claim, hint) };
+        for place in &places {
+            self.start(*place, claim.token(), &claim.registration.label);
+        }
         if !places.is_empty() {
             let ids = places.iter().map(|place| self.tasks[*place].record.id.clone()).collect();
+            let worker = self.worker(claim.worker).expect("it was registered just now");
             let claims = &mut self.workers[worker].claims;
             claims.insert(claim.number, ids);
             while claims.len() > Claim::IN_FLIGHT as usize {
                 claims.pop_first();
             }
         }
-        Ok(claimed)
+        places
     }
 
     /// Which tasks a claim gets, in their order.
     fn choose(&self, claim: &Claim, hint: &[TaskId]) -> Vec<usize> {
         let held: Vec<&Task> = self.held_by(claim.worker).map(|place| &self.tasks[place]).collect();
-        if held.iter().any(|task| task.record.crashes >= 2) {
+        if claim.max_tasks == 0 || held.iter().any(|task| task.is_suspect()) {
             return Vec::new();
         }
+        let names = &claim.registration.names;
         let hinted = |place: &usize| {
             let id = &self.tasks[*place].record.id;
             hint.iter().position(|hinted| hinted == id).unwrap_or(usize::MAX)
         };
-        let of = |wanted: fn(&Place) -> bool| {
-            (0..self.tasks.len()).filter(move |place| wanted(&self.tasks[*place].place))
+        let of = |wanted: &dyn Fn(&Task) -> bool| -> Vec<usize> {
+            (0..self.tasks.len()).filter(|place| wanted(&self.tasks[*place])).collect()
         };
-        let mut unknown: Vec<usize> = of(|place| matches!(place, Place::Unknown(_)))
-            .filter(|place| claim.registration.names.contains(&self.tasks[*place].record.task))
-            .collect();
-        unknown.sort_by_key(|place| (hinted(place), self.tasks[*place].rank));
-        let prefers_unknown = unknown.first().is_some_and(|place| hinted(place) == 0);
-        if claim.idle && held.is_empty() && claim.max_tasks > 0 && !prefers_unknown {
-            let first = of(|place| *place == Place::Suspect)
-                .min_by_key(|place| (hinted(place), self.tasks[*place].rank));
+        if claim.idle && held.is_empty() {
+            let suspects = of(&|task| task.waits_alone(names));
+            let first = suspects.into_iter().min_by_key(|place| (hinted(place), self.tasks[*place].rank));
             if let Some(suspect) = first {
                 return vec![suspect];
             }
         }
-        let mut ready: Vec<usize> = of(|place| *place == Place::Ready).collect();
+        let mut unknown = of(&|task| task.is_known_to(names));
+        unknown.sort_by_key(|place| (hinted(place), self.tasks[*place].rank));
+        let mut ready = of(&|task| task.place == Place::Ready);
         ready.sort_by_key(|place| {
             let task = &self.tasks[*place];
             (Reverse(task.message.priority), task.rank, hinted(place))
@@ -88,19 +98,29 @@ impl Space {
         unknown.into_iter().chain(ready).take(claim.max_tasks).take_while(fits).collect()
     }
 
-    /// Gives a task out under this token, if it waits; answers whether it is held under the token now.
-    fn start(&mut self, place: usize, token: Token, label: &str) -> bool {
+    fn start(&mut self, place: usize, token: Token, label: &str) {
         let task = &mut self.tasks[place];
-        if !matches!(task.place, Place::Ready | Place::Suspect | Place::Unknown(_)) {
-            return task.place == Place::Running(token);
-        }
         task.place = Place::Running(token);
-        task.settled = None;
+        task.rests = false;
         task.record.status = TaskStatus::Running;
         task.record.attempts += 1;
         task.record.started_at = Some(self.now);
-        task.record.due_at = None;
         task.record.worker = Some(label.to_owned());
-        true
+    }
+}
+
+impl Task {
+    /// It lies aside for workers that know its name, and one of these names is it.
+    fn is_known_to(&self, names: &[Name]) -> bool {
+        self.place == Place::Unknown && !self.is_suspect() && names.contains(&self.record.task)
+    }
+
+    /// It is a suspect that a worker of these names may run alone.
+    pub(super) fn waits_alone(&self, names: &[Name]) -> bool {
+        match self.place {
+            Place::Suspect => true,
+            Place::Unknown => self.is_suspect() && names.contains(&self.record.task),
+            _ => false,
+        }
     }
 }

@@ -5,7 +5,10 @@ use super::{Place, Space};
 impl Space {
     pub(crate) fn cancel(&mut self, id: &TaskId) -> CancelAnswer {
         self.tick();
-        let Some(place) = self.find(id) else { return CancelAnswer::NotFound };
+        let Some(place) = self.find(id) else {
+            let known = self.remembered.iter().find(|known| known.id == *id);
+            return known.map_or(CancelAnswer::NotFound, |known| CancelAnswer::AlreadyFinal(known.status));
+        };
         match self.tasks[place].record.status {
             TaskStatus::Running => {
                 self.tasks[place].record.cancel_requested = true;
@@ -13,7 +16,6 @@ impl Space {
             }
             status if status.is_final() => CancelAnswer::AlreadyFinal(status),
             _ => {
-                self.tasks[place].settled = None;
                 self.end(place, TaskStatus::Cancelled, FailureKind::Cancelled, "cancelled before it ran");
                 CancelAnswer::Cancelled
             }
@@ -50,18 +52,23 @@ impl Space {
         let task = &mut self.tasks[place];
         // whoever runs it again by hand wants it to run
         task.message.expires = None;
-        task.settled = None;
+        task.rests = false;
         let record = &mut task.record;
         (record.failures, record.crashes) = (0, 0);
         record.generation += 1;
         (record.error, record.result, record.finished_at, record.progress) = (None, None, None, None);
         self.totals.replayed += 1;
+        self.next_step();
         self.make_pending(place, false);
         ControlAnswer::Done(1)
     }
 
     fn delete(&mut self, id: &TaskId) -> ControlAnswer {
-        let Some(place) = self.find(id) else { return ControlAnswer::NotFound };
+        let Some(place) = self.find(id) else {
+            let known = self.remembered.iter().position(|known| known.id == *id);
+            known.map(|known| self.remembered.remove(known));
+            return known.map_or(ControlAnswer::NotFound, |_| ControlAnswer::Done(1));
+        };
         let status = self.tasks[place].record.status;
         if !status.is_final() {
             return ControlAnswer::WrongStatus(status);
@@ -74,7 +81,6 @@ impl Space {
         let mut purged = 0;
         for place in 0..self.tasks.len() {
             if !matches!(self.tasks[place].place, Place::Running(_) | Place::Final { .. }) {
-                self.tasks[place].settled = None;
                 self.end(place, TaskStatus::Cancelled, FailureKind::Purged, "its queue was purged");
                 purged += 1;
             }

@@ -29,8 +29,8 @@ impl Space {
         let record = ResultMessage::pending(&message, self.now);
         let place = record.due_at.map_or(Place::Ready, Place::Scheduled);
         let stored = message.to_record().into();
-        self.ranks.last += 1;
-        self.tasks.push(Task { message, stored, record, place, rank: self.ranks.last, settled: None });
+        self.next_step();
+        self.tasks.push(Task { message, stored, record, place, rank: self.ranks.last, rests: false });
         self.totals.enqueued += 1;
         Enqueued::Queued
     }

@@ -1,6 +1,6 @@
-use task_core::{FailureKind, Incarnation, Moment, ResultMessage, TaskStatus, Timestamp};
+use task_core::{FailureKind, Incarnation, Moment, Name, ResultMessage, TaskStatus};
 
-use super::{GRACE, NAME_UNKNOWN_FOR, OUTAGE, Place, Remembered, Space};
+use super::{CLOSED_FOR, GRACE, NAME_UNKNOWN_FOR, OUTAGE, Place, Remembered, Space};
 
 impl Space {
     /// Each call begins with it: after a silence the backend was away, not its workers.
@@ -15,14 +15,16 @@ impl Space {
     pub(crate) fn housekeeping(&mut self) {
         self.tick();
         let now = self.now;
+        self.next_step();
         self.released.retain(|(_, until)| *until > now);
+        self.ended.retain(|(_, until)| *until > now);
         self.forget();
         self.expire();
         self.promote();
         if now >= self.grace_until {
             self.reap();
+            self.give_up_unknown_names();
         }
-        self.give_up_unknown_names();
     }
 
     fn forget(&mut self) {
@@ -44,7 +46,7 @@ impl Space {
         for place in 0..self.tasks.len() {
             let task = &self.tasks[place];
             let expires = task.message.expires.map(|at: Moment| at.from(task.record.enqueued_at));
-            let never_started = task.record.status == TaskStatus::Pending && task.record.started_at.is_none();
+            let never_started = task.record.status == TaskStatus::Pending && task.record.attempts == 0;
             if never_started && expires.is_some_and(|at| at <= self.now) {
                 self.end(place, TaskStatus::Cancelled, FailureKind::Expired, "its time to start was over");
             }
@@ -52,16 +54,10 @@ impl Space {
     }
 
     fn promote(&mut self) {
-        let due = |place: &usize| match self.tasks[*place].place {
-            Place::Scheduled(due) if due <= self.now => Some(due),
-            _ => None,
-        };
-        let mut places: Vec<(Timestamp, i64, usize)> = (0..self.tasks.len())
-            .filter_map(|place| Some((due(&place)?, self.tasks[place].rank, place)))
-            .collect();
-        places.sort();
-        for (_, _, place) in places {
-            self.make_pending(place, false);
+        for place in 0..self.tasks.len() {
+            if matches!(self.tasks[place].place, Place::Scheduled(due) if due <= self.now) {
+                self.make_pending(place, false);
+            }
         }
     }
 
@@ -72,18 +68,20 @@ impl Space {
             .filter(|worker| worker.lease_end <= self.now)
             .map(|w| w.incarnation)
             .collect();
-        self.ended.extend(&dead);
+        self.ended.extend(dead.iter().map(|dead| (*dead, self.now + CLOSED_FOR)));
         let given_back = self.give_back(|incarnation| dead.contains(&incarnation));
         self.totals.recovered_lease += given_back;
     }
 
     fn give_up_unknown_names(&mut self) {
+        let tasks = &self.tasks;
+        let waits = |name: &Name| tasks.iter().any(|t| t.place == Place::Unknown && t.record.task == *name);
+        self.unknown.retain(|name, _| waits(name));
         for place in 0..self.tasks.len() {
-            let Place::Unknown(since) = self.tasks[place].place else { continue };
-            let name = &self.tasks[place].record.task;
-            if self.workers.iter().any(|worker| worker.registration.names.contains(name)) {
-                self.tasks[place].place = Place::Unknown(self.now);
-            } else if self.now.since(since) >= NAME_UNKNOWN_FOR {
+            let name = self.tasks[place].record.task.clone();
+            if self.tasks[place].place == Place::Unknown
+                && self.now.since(self.unknown[&name]) >= NAME_UNKNOWN_FOR
+            {
                 let why = format!("no worker has known `{name}` for ten minutes");
                 self.end(place, TaskStatus::Failed, FailureKind::UnknownName, &why);
             }

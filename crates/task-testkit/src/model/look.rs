@@ -38,7 +38,7 @@ impl Space {
         stats.cancelled = in_status(TaskStatus::Cancelled);
         let scheduled = |task: &Task| matches!(task.place, Place::Scheduled(_));
         stats.delayed = count(&|task| scheduled(task) && task.record.status == TaskStatus::Pending);
-        stats.unknown_name = count(&|task| matches!(task.place, Place::Unknown(_)));
+        stats.unknown_name = count(&|task| task.place == Place::Unknown);
         stats.suspects = count(&|task| task.place == Place::Suspect);
         let ready = self.tasks.iter().filter(|task| task.place == Place::Ready);
         let waited = ready.map(|task| self.now.since(task.record.enqueued_at).as_secs_f64());

@@ -11,7 +11,7 @@ mod queue;
 mod settle;
 mod workers;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, mem::Discriminant, time::Duration};
 
 pub use queue::ModelQueue;
 
@@ -38,8 +38,12 @@ pub(crate) struct Space {
     pub(crate) workers: Vec<Worker>,
     /// Starts of workers that were released, with all their generations, and until when that is remembered.
     released: Vec<(u128, Timestamp)>,
-    /// Generations whose leases ended.
-    ended: Vec<Incarnation>,
+    /// Generations whose leases ended, and until when that is remembered.
+    ended: Vec<(Incarnation, Timestamp)>,
+    /// When a worker that knows such a name was last heard of, or the first task of it came in.
+    unknown: BTreeMap<Name, Timestamp>,
+    /// How each attempt was settled, for ever.
+    settled: Vec<(TaskId, Token, Discriminant<Outcome>)>,
     /// Who is asked to run empty.
     runs_empty: Option<Incarnation>,
     paused: bool,
@@ -62,10 +66,10 @@ pub(crate) struct Task {
     stored: Bytes,
     pub(crate) record: ResultMessage,
     pub(crate) place: Place,
-    /// Among tasks in one place: the lower, the earlier; those given back in one step share one.
+    /// Among tasks in one place: the lower, the earlier; those that came there in one step share one.
     rank: i64,
-    /// How its last attempt was settled, until it moves on.
-    settled: Option<(Token, Outcome)>,
+    /// It was settled, and nothing has happened to it since.
+    rests: bool,
 }
 
 pub(crate) struct Remembered {
@@ -82,8 +86,8 @@ pub(crate) enum Place {
     Scheduled(Timestamp),
     /// Waits for a process of its own.
     Suspect,
-    /// Waits for a worker that knows its name; nobody has known it since.
-    Unknown(Timestamp),
+    /// Waits for a worker that knows its name.
+    Unknown,
     Running(Token),
     Final {
         until: Timestamp,
@@ -98,8 +102,17 @@ pub(crate) struct Worker {
     seen: Timestamp,
     busy: u32,
     commands: Vec<WorkerCommand>,
-    /// The claims that are remembered, by their numbers.
+    /// The claims that brought something and are remembered, by their numbers.
     claims: BTreeMap<u64, Vec<TaskId>>,
+    newest: u64,
+    acked: u64,
+}
+
+impl Task {
+    /// Its worker died under it twice: it runs alone, until it has ended or is replayed.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.record.crashes >= 2
+    }
 }
 
 /// A tick that is older than this means that the backend was away.
@@ -120,16 +133,12 @@ impl Model {
         space
     }
 
-    /// The clock moves on, and everything that the time brings happens when it is due.
+    /// The clock moves on without an outage. What the time brings happens with the next call.
     pub(crate) fn advance(&mut self, by: Duration) {
-        let end = self.now + by;
-        while self.now < end {
-            self.now = end.min(self.now + Duration::from_secs(1));
-            for name in self.spaces.keys().cloned().collect::<Vec<_>>() {
-                self.space(&name).housekeeping();
-            }
+        self.now = self.now + by;
+        for space in self.spaces.values_mut() {
+            space.last_call = space.last_call.map(|_| self.now);
         }
-        self.spaces.values_mut().for_each(Space::next_step);
     }
 }
 
@@ -143,6 +152,8 @@ impl Space {
             workers: Vec::new(),
             released: Vec::new(),
             ended: Vec::new(),
+            unknown: BTreeMap::new(),
+            settled: Vec::new(),
             runs_empty: None,
             paused: false,
             limit: None,
@@ -164,21 +175,23 @@ impl Space {
         self.tasks.iter().find(owns).map(|task| task.record.id.clone())
     }
 
+    /// What comes to the front or to the back from now on lies before, or behind, all that came before.
     fn next_step(&mut self) {
         self.ranks.first -= 1;
+        self.ranks.last += 1;
     }
 
     /// A waiting task becomes ready, or what it is instead.
     fn make_pending(&mut self, place: usize, at_the_front: bool) {
         let task = &mut self.tasks[place];
         task.record.status = TaskStatus::Pending;
-        task.record.due_at = None;
-        task.place = if task.record.crashes >= 2 { Place::Suspect } else { Place::Ready };
-        self.ranks.last += i64::from(!at_the_front);
+        (task.record.due_at, task.record.error) = (None, None);
+        task.place = if task.is_suspect() { Place::Suspect } else { Place::Ready };
         task.rank = if at_the_front { self.ranks.first } else { self.ranks.last };
     }
 
     fn end(&mut self, place: usize, status: TaskStatus, kind: FailureKind, why: &str) {
+        self.tasks[place].rests = false;
         let record = &mut self.tasks[place].record;
         record.status = status;
         record.error = Some(Failure::new(kind, why));

@@ -1,6 +1,8 @@
+use std::mem::discriminant;
+
 use task_core::{Outcome, SettleAnswer, Settlement, TaskStatus};
 
-use super::{Place, Space};
+use super::{Place, Space, Task};
 
 impl Space {
     pub(crate) fn settle(&mut self, settlements: &[Settlement]) -> Vec<SettleAnswer> {
@@ -11,25 +13,33 @@ impl Space {
     }
 
     fn settle_one(&mut self, settlement: &Settlement) -> SettleAnswer {
-        let Some(place) = self.find(settlement.delivery.id()) else { return SettleAnswer::Stale };
         let (token, outcome) = (settlement.delivery.token, &settlement.outcome);
+        let Some(place) = self.find(settlement.delivery.id()) else { return SettleAnswer::Stale };
         let task = &mut self.tasks[place];
         if task.place != Place::Running(token) {
-            let same = task.settled.as_ref().is_some_and(|(t, o)| (t, o) == (&token, outcome));
-            return if same { SettleAnswer::AlreadyDone } else { SettleAnswer::Stale };
+            let known = task.rests && self.was_settled_so(settlement);
+            return if known { SettleAnswer::AlreadyDone } else { SettleAnswer::Stale };
         }
         task.record = task.record.clone().settled(outcome, self.now);
         if *outcome == Outcome::NameUnknown {
             task.record.attempts -= 1;
         }
-        task.settled = Some((token, outcome.clone()));
+        task.rests = true;
+        self.settled.push((task.record.id.clone(), token, discriminant(outcome)));
         let totals = &mut self.totals;
         match task.record.status {
-            TaskStatus::Pending if *outcome == Outcome::NameUnknown => task.place = Place::Unknown(self.now),
+            TaskStatus::Pending if *outcome == Outcome::NameUnknown => {
+                let name = task.record.task.clone();
+                let waits = |task: &Task| task.place == Place::Unknown && task.record.task == name;
+                if !self.tasks.iter().any(waits) {
+                    self.unknown.insert(name, self.now);
+                }
+                self.tasks[place].place = Place::Unknown;
+            }
             TaskStatus::Pending => {
                 totals.released += 1;
-                self.make_pending(place, true);
                 self.next_step();
+                self.make_pending(place, true);
             }
             TaskStatus::Retry => {
                 totals.retried += 1;
@@ -46,5 +56,11 @@ impl Space {
             }
         }
         SettleAnswer::Done
+    }
+
+    /// Whether a settlement of this token and this kind of outcome was carried out, however long ago.
+    pub(crate) fn was_settled_so(&self, Settlement { delivery, outcome, .. }: &Settlement) -> bool {
+        let kind = discriminant(outcome);
+        self.settled.iter().any(|(id, token, k)| (id, token, k) == (delivery.id(), &delivery.token, &kind))
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use task_core::{FailureKind, Heartbeat, HeartbeatReply, Incarnation, Registration, TaskStatus};
 
@@ -15,7 +15,7 @@ impl Space {
         worker: Incarnation,
         registration: &Arc<Registration>,
     ) -> Option<usize> {
-        if self.released.iter().any(|(id, _)| *id == worker.id()) || self.ended.contains(&worker) {
+        if self.released.iter().any(|(id, _)| *id == worker.id()) || self.ended.iter().any(|(ended, _)| *ended == worker) {
             return None;
         }
         let place = self.worker(worker).unwrap_or_else(|| {
@@ -27,13 +27,18 @@ impl Space {
                 seen: self.now,
                 busy: 0,
                 commands: Vec::new(),
-                claims: Default::default(),
+                claims: BTreeMap::new(),
+                newest: 0,
+                acked: 0,
             });
             self.workers.len() - 1
         });
         let worker = &mut self.workers[place];
         worker.seen = self.now;
         worker.lease_end = self.now + registration.lease;
+        for name in &worker.registration.names {
+            self.unknown.entry(name.clone()).and_modify(|known| *known = self.now);
+        }
         Some(place)
     }
 
@@ -69,9 +74,9 @@ impl Space {
     pub(crate) fn release(&mut self, worker: Incarnation) -> u64 {
         self.tick();
         self.released.push((worker.id(), self.now + CLOSED_FOR));
+        self.next_step();
         let given_back = self.give_back(|incarnation| incarnation.id() == worker.id());
         self.totals.recovered_released += given_back;
-        self.next_step();
         given_back
     }
 
@@ -95,7 +100,7 @@ impl Space {
             }
             given_back += 1;
             task.record.crashes += 1;
-            task.record.progress = None;
+            task.rests = false;
             if task.record.cancel_requested {
                 self.end(place, TaskStatus::Cancelled, FailureKind::Cancelled, "cancelled while it ran");
             } else if task.record.crashes > u32::from(task.message.max_crashes) {
@@ -106,6 +111,7 @@ impl Space {
                     "its worker died under it too often",
                 );
             } else {
+                self.tasks[place].record.progress = None;
                 self.make_pending(place, true);
             }
         }
@@ -114,13 +120,19 @@ impl Space {
 
     /// Whether this worker is the one that is asked to run empty for a suspect.
     pub(super) fn asks_to_run_empty(&mut self, worker: Incarnation) -> bool {
-        if !self.tasks.iter().any(|task| task.place == Place::Suspect) {
+        if self.runs_empty.is_some_and(|asked| !self.can_be_asked(asked)) {
             self.runs_empty = None;
-            return false;
         }
-        if self.runs_empty.is_none_or(|asked| self.worker(asked).is_none()) {
+        if self.runs_empty.is_none() && self.can_be_asked(worker) {
             self.runs_empty = Some(worker);
         }
         self.runs_empty == Some(worker)
+    }
+
+    /// A suspect waits that this worker may take once it holds nothing.
+    pub(crate) fn can_be_asked(&self, worker: Incarnation) -> bool {
+        let Some(open) = self.worker(worker).map(|place| &self.workers[place]) else { return false };
+        let waits = self.tasks.iter().any(|task| task.waits_alone(&open.registration.names));
+        !self.paused && waits && !self.held_by(worker).any(|place| self.tasks[place].is_suspect())
     }
 }
