@@ -23,7 +23,7 @@ pub struct ResultMessage {
     pub result: Option<Bytes>,
     /// Why it has no result, if it FAILED, was SKIPPED or CANCELLED; while it waits for a RETRY, the last error.
     pub error: Option<Failure>,
-    /// How often it was claimed; only grows.
+    /// How often it was claimed, without the claims of workers that had no code of its name; else it only grows.
     pub attempts: u32,
     /// How many of its runs failed, since the last replay.
     pub failures: u32,
@@ -139,7 +139,10 @@ impl ResultMessage {
                 self.releases += 1;
                 (TaskStatus::Pending, None)
             }
-            Outcome::NameUnknown => (TaskStatus::Pending, None),
+            Outcome::NameUnknown => {
+                self.attempts = self.attempts.saturating_sub(1); // it never really started
+                (TaskStatus::Pending, None)
+            }
         };
         (self.status, self.error) = (status, error);
         if self.cancel_requested && status != TaskStatus::Completed && status != TaskStatus::Cancelled {
@@ -216,6 +219,7 @@ mod tests {
             let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
             assert_eq!((after.failures, after.errors.len()), (u32::from(failed), usize::from(failed)));
             assert_eq!(after.releases, u32::from(matches!(outcome, Outcome::Released)));
+            assert_eq!(after.attempts, u32::from(outcome != Outcome::NameUnknown));
             assert_eq!(after.finished_at.is_some(), after.status.is_final(), "{outcome:?}");
             assert_eq!(after.due_at.is_some(), after.status == TaskStatus::Retry);
         }

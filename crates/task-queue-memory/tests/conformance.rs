@@ -24,3 +24,4 @@ impl Harness for Memory {
 }
 
 task_testkit::conformance!(Memory);
+task_testkit::random_operations!(Memory);

@@ -9,6 +9,7 @@ pub mod conformance;
 mod harness;
 mod hostile;
 mod model;
+mod random;
 mod sim;
 mod stage;
 
@@ -16,6 +17,8 @@ pub use conformance::promises;
 pub use harness::{Harness, Promise};
 pub use hostile::{Hostile, Mishap};
 pub use model::ModelQueue;
+#[doc(hidden)]
+pub use random::run_random_operations;
 pub use sim::Sim;
 
 /// Runs futures at the same time, and answers what each answered, in their order.

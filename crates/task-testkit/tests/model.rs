@@ -27,3 +27,4 @@ impl Harness for Model {
 }
 
 task_testkit::conformance!(Model);
+task_testkit::random_operations!(Model);

@@ -98,8 +98,6 @@ impl State {
     pub(super) fn notice_outage(&mut self, now: Timestamp) {
         if now.since(self.tick) > OUTAGE {
             self.grace_until = now + Registration::LEASE;
-            // nor is it a time in which nobody knew a name
-            self.unknown.values_mut().for_each(|list| list.known = now);
         }
         self.tick = now;
     }
@@ -126,6 +124,7 @@ impl State {
     fn close(&mut self, worker: Incarnation, cause: Cause) {
         if let Some(closed) = self.workers.remove(&worker) {
             self.leases.remove(&(closed.lease_ends, worker));
+            self.names_seen(&closed.registration.names, closed.seen);
             self.dying.push_back(Dying { worker, cause });
             self.effects.told.push(worker);
             self.effects.changed = true; // a claim of its may wait
@@ -152,7 +151,6 @@ impl State {
         }
         let record = &mut live.record;
         record.crashes = record.crashes.saturating_add(1);
-        record.progress = None;
         if record.cancel_requested {
             record.error = Some(Failure::new(FailureKind::Cancelled, "cancelled while it ran"));
             return self.finish(id, live, TaskStatus::Cancelled, now);
@@ -164,7 +162,7 @@ impl State {
             record.error = Some(Failure::new(FailureKind::Crashed, wrong));
             return self.finish(id, live, TaskStatus::Failed, now);
         }
-        record.status = TaskStatus::Pending;
+        (record.status, record.progress) = (TaskStatus::Pending, None);
         self.make_ready(id, live, End::Front, now);
     }
 }

@@ -20,7 +20,7 @@ const CHECK: Duration = Duration::from_secs(1);
 pub(super) struct UnknownName {
     tasks: Lane,
     suspects: Lane,
-    /// When a live worker was last seen to know it, or its first task came in.
+    /// When a worker that knows it was last heard of, or its first task came in.
     pub(super) known: Timestamp,
 }
 
@@ -102,17 +102,26 @@ impl State {
         self.workers.values().filter(|worker| worker.registration.names.contains(name)).count() as u64
     }
 
+    /// A worker that knows these names was last heard of then, and is gone.
+    pub(super) fn names_seen(&mut self, names: &[Name], seen: Timestamp) {
+        for (name, list) in &mut self.unknown {
+            if names.contains(name) {
+                list.known = list.known.max(seen);
+            }
+        }
+    }
+
     pub(super) fn fail_unknown_names(&mut self, now: Timestamp) {
-        if self.unknown.is_empty() || now < self.names_checked + CHECK {
+        // an outage is no time in which nobody knew a name: workers that do are heard first
+        if self.unknown.is_empty() || now < self.grace_until || now < self.names_checked + CHECK {
             return;
         }
         self.names_checked = now;
-        let workers = &self.workers;
         let mut given_up = Vec::new();
         for (name, list) in &mut self.unknown {
-            if workers.values().any(|worker| worker.registration.names.contains(name)) {
-                list.known = now;
-            } else if now.since(list.known) >= PATIENCE {
+            let knowing = self.workers.values().filter(|worker| worker.registration.names.contains(name));
+            list.known = knowing.map(|worker| worker.seen).fold(list.known, Timestamp::max);
+            if now.since(list.known) >= PATIENCE {
                 let ids = [&list.tasks, &list.suspects].into_iter().flat_map(|lane| lane.after(None));
                 given_up.extend(ids.map(|(_, id)| id.clone()).take(STEP));
             }

@@ -66,7 +66,6 @@ impl State {
         match (live.record.status, outcome) {
             (TaskStatus::Retry, _) => self.make_retry(id, live, now),
             (TaskStatus::Pending, Outcome::NameUnknown) => {
-                live.record.attempts = live.record.attempts.saturating_sub(1);
                 self.make_unknown(id, live, now);
             }
             (TaskStatus::Pending, _) => {

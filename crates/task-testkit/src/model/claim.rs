@@ -101,7 +101,7 @@ impl Space {
     fn start(&mut self, place: usize, token: Token, label: &str) {
         let task = &mut self.tasks[place];
         task.place = Place::Running(token);
-        task.rests = false;
+        task.rests = None;
         task.record.status = TaskStatus::Running;
         task.record.attempts += 1;
         task.record.started_at = Some(self.now);

@@ -52,7 +52,7 @@ impl Space {
         let task = &mut self.tasks[place];
         // whoever runs it again by hand wants it to run
         task.message.expires = None;
-        task.rests = false;
+        task.rests = None;
         let record = &mut task.record;
         (record.failures, record.crashes) = (0, 0);
         record.generation += 1;

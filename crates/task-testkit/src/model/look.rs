@@ -23,6 +23,12 @@ impl Space {
         (!matches!(task.place, Place::Final { until } if until <= self.now)).then(|| task.message.clone())
     }
 
+    /// Whether a task COMPLETED or was SKIPPED: its message may be gone.
+    pub(crate) fn is_done(&self, id: &TaskId) -> bool {
+        let status = self.find(id).map(|place| self.tasks[place].record.status);
+        matches!(status, Some(TaskStatus::Completed | TaskStatus::Skipped))
+    }
+
     pub(crate) fn stats(&mut self) -> QueueStats {
         self.housekeeping();
         let count =
@@ -96,7 +102,7 @@ impl Space {
         }
         match task.place {
             Place::Scheduled(due) => reasons.push(Reason::DueIn { millis: millis(due.since(self.now)) }),
-            Place::Suspect => reasons.push(Reason::Suspect { crashes: record.crashes }),
+            _ if task.is_suspect() => reasons.push(Reason::Suspect { crashes: record.crashes }),
             _ => {
                 let order = |task: &Task| (std::cmp::Reverse(task.message.priority), task.rank);
                 let before = |other: &&Task| other.place == Place::Ready && order(other) < order(task);

@@ -68,8 +68,8 @@ pub(crate) struct Task {
     pub(crate) place: Place,
     /// Among tasks in one place: the lower, the earlier; those that came there in one step share one.
     rank: i64,
-    /// It was settled, and nothing has happened to it since.
-    rests: bool,
+    /// The attempt that was settled, if nothing has happened since.
+    rests: Option<Token>,
 }
 
 pub(crate) struct Remembered {
@@ -191,7 +191,7 @@ impl Space {
     }
 
     fn end(&mut self, place: usize, status: TaskStatus, kind: FailureKind, why: &str) {
-        self.tasks[place].rests = false;
+        self.tasks[place].rests = None;
         let record = &mut self.tasks[place].record;
         record.status = status;
         record.error = Some(Failure::new(kind, why));

@@ -17,14 +17,11 @@ impl Space {
         let Some(place) = self.find(settlement.delivery.id()) else { return SettleAnswer::Stale };
         let task = &mut self.tasks[place];
         if task.place != Place::Running(token) {
-            let known = task.rests && self.was_settled_so(settlement);
+            let known = task.rests == Some(token) && self.was_settled_so(settlement);
             return if known { SettleAnswer::AlreadyDone } else { SettleAnswer::Stale };
         }
         task.record = task.record.clone().settled(outcome, self.now);
-        if *outcome == Outcome::NameUnknown {
-            task.record.attempts -= 1;
-        }
-        task.rests = true;
+        task.rests = Some(token);
         self.settled.push((task.record.id.clone(), token, discriminant(outcome)));
         let totals = &mut self.totals;
         match task.record.status {

@@ -15,7 +15,9 @@ impl Space {
         worker: Incarnation,
         registration: &Arc<Registration>,
     ) -> Option<usize> {
-        if self.released.iter().any(|(id, _)| *id == worker.id()) || self.ended.iter().any(|(ended, _)| *ended == worker) {
+        if self.released.iter().any(|(id, _)| *id == worker.id())
+            || self.ended.iter().any(|(ended, _)| *ended == worker)
+        {
             return None;
         }
         let place = self.worker(worker).unwrap_or_else(|| {
@@ -56,7 +58,9 @@ impl Space {
             if let Some(place) = self.find(&update.id)
                 && self.tasks[place].place == Place::Running(update.token)
             {
-                self.tasks[place].record.progress = Some(update.progress.clone());
+                let mut progress = update.progress.clone();
+                progress.at = self.now;
+                self.tasks[place].record.progress = Some(progress);
             }
         }
         for place in self.held_by(beat.worker).collect::<Vec<_>>() {
@@ -100,7 +104,7 @@ impl Space {
             }
             given_back += 1;
             task.record.crashes += 1;
-            task.rests = false;
+            task.rests = None;
             if task.record.cancel_requested {
                 self.end(place, TaskStatus::Cancelled, FailureKind::Cancelled, "cancelled while it ran");
             } else if task.record.crashes > u32::from(task.message.max_crashes) {
@@ -127,6 +131,10 @@ impl Space {
             self.runs_empty = Some(worker);
         }
         self.runs_empty == Some(worker)
+    }
+
+    pub(crate) fn alive(&self) -> impl Iterator<Item = Incarnation> {
+        self.workers.iter().map(|worker| worker.incarnation)
     }
 
     /// A suspect waits that this worker may take once it holds nothing.

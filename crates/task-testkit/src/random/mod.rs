@@ -1,0 +1,60 @@
+//! Random operations: scripts made of seeds, run on the plain model and on a backend, every answer compared.
+//!
+//! A script's time goes in whole minutes ([`UNIT`](play::UNIT)), and everything in it lasts whole minutes. So what a
+//! real clock drifts by while a script runs, some milliseconds, changes no answer; and no step needs to wait.
+
+mod compare;
+mod play;
+mod script;
+mod shrink;
+mod turn;
+mod views;
+
+use std::str::FromStr;
+
+use crate::Harness;
+
+/// One test that runs random scripts of several workers on a backend and on the plain model, and compares all answers.
+///
+/// It takes the same [`Harness`](crate::Harness) as [`conformance!`](crate::conformance). By default it runs 100 scripts
+/// of 50 steps, always the same ones. The environment says otherwise: `TASKS_RANDOM_SCRIPTS` and `TASKS_RANDOM_STEPS`
+/// how many, and `TASKS_RANDOM_SEED` the first script's seed; alone, it runs that script again.
+///
+/// A script that fails is made as short as it goes, and printed.
+#[macro_export]
+macro_rules! random_operations {
+    ($harness:ty) => {
+        #[test]
+        fn random_operations_are_answered_as_by_the_plain_model() {
+            $crate::run_random_operations::<$harness>();
+        }
+    };
+}
+
+/// What [`random_operations!`](crate::random_operations) runs.
+#[doc(hidden)]
+pub fn run_random_operations<H: Harness>() {
+    let first: Option<u64> = setting("TASKS_RANDOM_SEED");
+    let scripts = setting("TASKS_RANDOM_SCRIPTS").unwrap_or(if first.is_some() { 1 } else { 100 });
+    let steps: usize = setting("TASKS_RANDOM_STEPS").unwrap_or(50);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime starts").block_on(async {
+        for seed in (first.unwrap_or(0)..).take(scripts) {
+            let script = script::script(seed, steps);
+            if let Err(difference) = play::play::<H>(&script).await {
+                let (script, difference) = shrink::shrink::<H>(script, difference).await;
+                let lines: String =
+                    script.iter().enumerate().map(|(n, step)| format!("{n:>4} {step:?}\n")).collect();
+                panic!(
+                    "a random script is answered otherwise than by the model, {difference}\n{lines}\
+                     again: TASKS_RANDOM_SEED={seed} TASKS_RANDOM_STEPS={steps}"
+                );
+            }
+        }
+    });
+}
+
+fn setting<T: FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}=`{text}` is not a whole number from 0 up")))
+}
