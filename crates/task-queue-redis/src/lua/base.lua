@@ -18,6 +18,7 @@ local KEEP = { C = 86400000, S = 86400000, X = 86400000, F = 604800000 } -- defa
 local REMEMBER = 600000 -- an id is remembered at least so long after its end
 local GAP, GRACE = 6000, 12000 -- an outage is no crash: after so long a silence nothing is reaped for so long
 local HOUR = 3600000
+local BEHIND = 1e15 -- added to a score that is a time: behind all that have none
 -- a small hash is a list that is walked for each field; one long value makes it a table for good
 local PAD = string.rep('.', 65)
 
@@ -96,6 +97,15 @@ local function ready(priority, ids, front)
     call('RPUSH', READY .. priority, unpack(ids))
   end
   call('ZADD', LEVELS, priority, priority)
+  wake()
+end
+
+-- A task whose worker died under it twice: it waits for a process of its own.
+local function is_suspect(s) return (s.c or 0) >= 2 end
+
+local function suspect(id, s, now)
+  s.p = 'q'
+  call('ZADD', SUSPECTS, int(now), id)
   wake()
 end
 

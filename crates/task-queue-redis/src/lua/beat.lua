@@ -12,7 +12,7 @@ local here = alive(inc, tonumber(ARGV[2]), now, registers and ARGV[4] or nil, AR
 if here == nil then return { 'REG' } end
 if not here then return { 'CLOSED' } end
 house(now, grace)
-knows(inc, now)
+local known = knows(inc, now)
 local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
 call('HSET', SEEN, inc, since .. ',' .. int(now) .. ',' .. ARGV[3])
 for i = 7, #ARGV, 3 do
@@ -34,4 +34,4 @@ if call('EXISTS', CANCEL .. inc) == 1 then
   end
 end
 local commands = call('LPOP', INBOX .. inc, 100) or {}
-return { 'OK', int(now), asked_to_run_empty(inc), cancels, commands, news, over_params() }
+return { 'OK', int(now), asked_to_run_empty(inc, known), cancels, commands, news, over_params() }

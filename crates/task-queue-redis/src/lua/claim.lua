@@ -20,10 +20,13 @@ call('DEL', CALL .. inc) -- it is here
 local tasks = {}
 local held = inc .. ':' .. ARGV[2] .. '@' .. int(now)
 local log = CLAIMS .. inc
-local past = call('HMGET', log, 'acked', 'high', ARGV[2])
+-- a claim is remembered in one of sixteen places, so that no more than sixteen are, and those beyond the acknowledged
+-- one, eight at most, have a place each
+local slot = tostring(number % 16)
+local past = call('HMGET', log, 'acked', 'high', slot)
 local was_acked, high = tonumber(past[1] or 0), tonumber(past[2] or 0)
 if acked > was_acked then
-  for n = math.max(was_acked + 1, acked - 16), acked do call('HDEL', log, n) end
+  for n = math.max(was_acked + 1, acked - 7), acked do call('HDEL', log, n % 16) end
   call('HSET', log, 'acked', acked)
   was_acked = acked
 end
@@ -33,13 +36,14 @@ local alone = call('HEXISTS', ALONE, inc)
 if number <= was_acked or number + 8 <= high then
   return { 'OK', int(now), 0, -1, 0, paused, alone, tasks }
 end
-if past[3] then
-  local ids = cmsgpack.unpack(past[3])
+local given = past[3] and cmsgpack.unpack(past[3])
+if given and given[1] == number then
+  local ids = given[2]
   for i = 1, #ids do
     local have = call('HGET', RUN, ids[i])
     if have and token_of(have) == inc .. ':' .. ARGV[2] then tasks[#tasks + 1] = { have, view(ids[i]) } end
   end
-  return { 'OK', int(now), call('EXISTS', LEVELS), -1, asked_to_run_empty(inc), paused, alone, tasks }
+  return { 'OK', int(now), call('EXISTS', LEVELS), -1, asked_to_run_empty(inc, known), paused, alone, tasks }
 end
 
 local taken, runs = {}, {}
@@ -85,33 +89,42 @@ local function take(id)
 end
 
 local empty_asked = 0
+local function runs_alone(id)
+  if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') end
+  take(id)
+  if #taken == 1 then
+    call('HSET', ALONE, inc, id)
+    alone = 1
+  end
+end
 if paused == 0 and alone == 0 and most > 0 then
-  local suspect = idle and call('EXISTS', HELD .. inc) == 0 and call('ZRANGE', SUSPECTS, 0, 0)[1]
-  if suspect then
-    call('ZREM', SUSPECTS, suspect)
-    if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') end
-    take(suspect)
-    if #taken == 1 then
-      call('HSET', ALONE, inc, suspect)
-      alone = 1
-    end
-  else
-    empty_asked = asked_to_run_empty(inc)
+  local empty = idle and call('EXISTS', HELD .. inc) == 0
+  local first = empty and call('ZRANGE', SUSPECTS, 0, 0)[1]
+  if first then
+    call('ZREM', SUSPECTS, first)
+    runs_alone(first)
   end
   local full = #taken > 0
   for i = 1, #known do
     local name = NAMED .. known[i]
     while not full and #taken < most do
-      local next_one = call('ZRANGE', name, 0, 0)[1]
-      if not next_one then break end
-      if not take(next_one) then
-        full = true
+      local head = call('ZRANGE', name, 0, 0, 'WITHSCORES')
+      if not head[1] then break end
+      local suspected = tonumber(head[2]) >= BEHIND
+      if suspected and not (empty and #taken == 0) then break end
+      if suspected then
+        call('ZREM', name, head[1])
+        runs_alone(head[1])
+        full = #taken > 0
+      elseif take(head[1]) then
+        call('ZREM', name, head[1])
       else
-        call('ZREM', name, next_one)
+        full = true
       end
     end
     if call('EXISTS', name) == 0 then call('ZREM', UNKNOWN, known[i]) end
   end
+  if alone == 0 then empty_asked = asked_to_run_empty(inc, known) end
   local dropped = 0
   while not full and #taken < most and dropped < 500 do
     local level = call('ZREVRANGE', LEVELS, 0, 0)[1]
@@ -132,13 +145,13 @@ if paused == 0 and alone == 0 and most > 0 then
     if not ids or call('EXISTS', READY .. level) == 0 then call('ZREM', LEVELS, level) end
   end
 elseif most > 0 or paused == 1 then
-  empty_asked = paused == 0 and asked_to_run_empty(inc) or 0
+  empty_asked = paused == 0 and asked_to_run_empty(inc, known) or 0
 end
 
 if #taken > 0 then
   call('HSET', RUN, unpack(runs))
   call('SADD', HELD .. inc, unpack(taken))
-  call('HSET', log, ARGV[2], cmsgpack.pack(taken), 'high', math.max(high, number))
+  call('HSET', log, slot, cmsgpack.pack({ number, taken }), 'high', math.max(high, number))
   for i = 1, #taken do
     local rec = tasks[i]
     if states and call('HEXISTS', STATE, taken[i]) == 1 then

@@ -9,9 +9,15 @@ local function promote(now, most)
       call('ZREM', key, unpack(due))
       local by = {}
       for i = 1, #due do
-        local p = string.byte(due[i], 1)
-        by[p] = by[p] or {}
-        table.insert(by[p], string.sub(due[i], 2))
+        local p, id = string.byte(due[i], 1), string.sub(due[i], 2)
+        local s = key == RETRY and state(id) or {}
+        if is_suspect(s) then
+          suspect(id, s, now)
+          keep(id, s)
+        else
+          by[p] = by[p] or {}
+          table.insert(by[p], id)
+        end
       end
       for p, ids in pairs(by) do ready(p, ids) end
     end
@@ -64,10 +70,8 @@ local function give_back(inc, reason, now, max)
         finish(id, s, 'F', 'crashed', now)
       else
         call('HDEL', PROGRESS, id)
-        if s.c >= 2 then
-          s.p = 'q'
-          call('ZADD', SUSPECTS, int(now), id)
-          wake()
+        if is_suspect(s) then
+          suspect(id, s, now)
         else
           local p = string.byte(rec, 3)
           front[p] = front[p] or {}
@@ -94,6 +98,8 @@ local function reap(now, grace)
       call('ZADD', CLOSED, int(now + HOUR), dead[i])
       call('ZADD', DYING, int(now), 'l' .. dead[i])
       forget(dead[i])
+      local start = string.match(dead[i], '^[^.]*')
+      if call('HGET', GENS, start) == dead[i] then call('HDEL', GENS, start) end
     end
   end
   -- several may have died together, and one that held nothing must not keep back the tasks of the next
@@ -234,9 +240,17 @@ local function knows(inc, now)
   return found
 end
 
--- Whether this one is asked to run empty for a suspect: one live incarnation at a time.
-local function asked_to_run_empty(inc)
-  if call('EXISTS', SUSPECTS) == 0 or call('HEXISTS', ALONE, inc) == 1 then return 0 end
+-- Tasks of a name that are suspects lie behind the others of their list.
+local function named_suspect(name)
+  local last = call('ZREVRANGE', NAMED .. name, 0, 0, 'WITHSCORES')[2]
+  return last and tonumber(last) >= BEHIND
+end
+
+-- Whether this one is asked to run empty for a suspect that it may take: one live incarnation at a time.
+local function asked_to_run_empty(inc, known)
+  local waits = call('EXISTS', SUSPECTS) == 1
+  for i = 1, #known do waits = waits or named_suspect(known[i]) end
+  if not waits or call('HEXISTS', ALONE, inc) == 1 then return 0 end
   local asked = call('HGET', META, 'asked')
   if asked and asked ~= inc and call('ZSCORE', LEASES, asked) then return 0 end
   if asked ~= inc then call('HSET', META, 'asked', inc) end

@@ -17,6 +17,7 @@ local gone, sets = {}, {}
 local ends, totals = { C = {}, S = {} }, {}
 local seen = {}
 local aside, asides = {}, {} -- names whose tasks were put aside
+local fronts = {} -- priority → ids that were given back, in their order
 
 for i = 1, n do
   local o = 6 * i - 5
@@ -89,15 +90,20 @@ for i = 1, n do
         elseif kind == 'N' then
           s.p = 'n' .. detail
           keep(id, s)
-          call('ZADD', NAMED .. detail, int(now), id)
+          call('ZADD', NAMED .. detail, int(is_suspect(s) and now + BEHIND or now), id)
           if not call('ZSCORE', UNKNOWN, detail) then call('ZADD', UNKNOWN, int(now), detail) end
           if not aside[detail] then
             aside[detail] = true
             asides[#asides + 1] = detail
           end
         else
+          if is_suspect(s) then
+            suspect(id, s, now)
+          else
+            fronts[p] = fronts[p] or {}
+            table.insert(fronts[p], id)
+          end
           keep(id, s)
-          ready(p, { id }, true)
         end
       end
     end
@@ -108,6 +114,7 @@ if #sets > 0 then call('HSET', TASKS, unpack(sets)) end
 for kind, args in pairs(ends) do
   if #args > 0 then call('ZADD', END .. kind, unpack(args)) end
 end
+for p, list in pairs(fronts) do ready(p, list, true) end
 if #asides > 0 then wake_knowing(asides) end
 for field, count in pairs(totals) do call('HINCRBY', META, field, count) end
 for inc, who in pairs(incs) do

@@ -117,3 +117,27 @@ async fn a_queue_that_was_used_and_is_empty_again_leaves_nothing_but_its_totals(
     // a token that nobody takes, and two hashes that a dummy field keeps hashes
     assert_eq!(left, ["meta", "run", "state", "wake"]);
 }
+
+/// A worker that never acknowledged its claims, or died without being released, left something behind with each.
+#[tokio::test]
+async fn a_worker_leaves_nothing_behind_however_it_claims_and_ends() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    for number in 1..=40 {
+        put(&queue, &format!("t{number}"), options()).await;
+        let mut claim = claim(worker, number);
+        claim.acked = 0;
+        assert_eq!(queue.dequeue(claim).await.unwrap().tasks.len(), 1);
+    }
+    let log = format!("tf:{{tasks}}:claims:{worker}");
+    let fields: u64 = server.say(&["hlen", &log]).parse().unwrap();
+    assert!(fields <= 18, "{fields} fields of claims are kept");
+    queue.advance_clock(&Q, Duration::from_secs(13), true).await.unwrap();
+    queue.stats(&Q).await.unwrap();
+    for key in ["gens", "reg", "knows", "label", "seen", "leases", "dying"] {
+        let key = format!("tf:{{tasks}}:{key}");
+        assert_eq!(server.say(&["exists", &key]), "0", "{key}");
+    }
+    assert_eq!(server.say(&["exists", &log]), "0");
+}

@@ -8,5 +8,6 @@ mod outage;
 mod refusal;
 mod server;
 mod stage;
+mod suspects;
 mod transitions;
 mod waiting;
