@@ -137,6 +137,11 @@ impl TaskFn<'_> {
         let (names, types): (Vec<&Ident>, Vec<&Type>) =
             self.role(Role::State).map(|state| (&state.name, &state.owned)).unzip();
         let run = self.run();
+        let blocking = self.function.sig.asyncness.is_none().then(|| {
+            quote!(
+                const BLOCKING: bool = true;
+            )
+        });
         quote! {
             impl #params {
                 #[doc = #doc]
@@ -147,6 +152,7 @@ impl TaskFn<'_> {
                     struct __Task(::std::sync::Arc<__State>);
                     impl #worker::Task for __Task {
                         type Params = #params;
+                        #blocking
                         #run
                     }
                     __Task(::std::sync::Arc::new(__State { #(#names),* }))

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use task_core::{
-    Delivery, Enqueued, Failure, FailureKind, Outcome, QueueError, Settlement, TaskError, TaskMessage,
+    Delivery, Enqueued, Failure, FailureKind, Name, Outcome, QueueError, Settlement, TaskError, TaskMessage,
     TaskQueue, WireError, printable,
 };
 use tokio::time::sleep;
@@ -12,8 +12,10 @@ use tracing::Instrument as _;
 
 use crate::{
     TaskContext, TaskRegistry,
+    engine::Caller,
+    outage::Outage,
     outcome::{Ended, Rules, Why, classify},
-    registry::Registered,
+    registry::{Kind, Registered},
     settings::Settings,
 };
 
@@ -29,6 +31,7 @@ pub(crate) struct Attempt {
     params: bytes::Bytes,
     pub(crate) ctx: TaskContext,
     queue: TaskQueue,
+    outage: Outage,
     timeout: Option<Duration>,
     rules: Rules,
 }
@@ -38,40 +41,73 @@ pub(crate) fn prepare(
     delivery: Delivery,
     registry: &TaskRegistry,
     settings: &Settings,
-    queue: &TaskQueue,
+    caller: &Caller,
 ) -> Result<Attempt, Settlement> {
     let message: TaskMessage = match &delivery.message {
         Ok(message) => message.clone(),
-        Err(WireError::Newer { .. }) => return Err(Settlement::new(delivery, Outcome::NameUnknown)),
+        Err(error @ WireError::Newer { .. }) => {
+            let outcome = unknown(settings, || error.to_string());
+            return Err(Settlement::new(delivery, outcome));
+        }
         Err(error) => {
             let error = Failure::new(FailureKind::Params, error.to_string());
             return Err(Settlement::new(delivery, Outcome::Failed { error }));
         }
     };
     let Some(registered) = registry.get(&message.name).cloned() else {
-        return Err(Settlement::new(delivery, Outcome::NameUnknown));
+        let wrong = || {
+            let known: Vec<&str> = registry.names().take(20).map(Name::as_str).collect();
+            format!("no worker here knows a task `{}`; they know: {}", message.name, known.join(", "))
+        };
+        return Err(Settlement::new(delivery, unknown(settings, wrong)));
     };
     let kind = &registered.options;
     let timeout = message.timeout.or(kind.timeout).or(settings.timeout);
     let rules = Rules {
         max_retries: message.max_retries.or(kind.max_retries).unwrap_or(settings.max_retries),
         backoff: message.backoff.or(kind.backoff).unwrap_or(settings.backoff),
-        max_result: queue.payload_limit(),
+        max_result: caller.queue.payload_limit(),
     };
-    let deadline = timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
-    let ctx = TaskContext::of(&delivery, &message, queue, deadline);
-    let queue = queue.clone();
-    Ok(Attempt { delivery: delivery.into(), registered, params: message.params, ctx, queue, timeout, rules })
+    let ctx = TaskContext::of(&delivery, &message, &caller.queue);
+    let Caller { queue, outage } = caller.clone();
+    let params = message.params;
+    Ok(Attempt { delivery: delivery.into(), registered, params, ctx, queue, outage, timeout, rules })
+}
+
+/// What becomes of a task that this worker has no code for: another may have it, if there are others.
+fn unknown(settings: &Settings, why: impl FnOnce() -> String) -> Outcome {
+    if !settings.closed_set {
+        return Outcome::NameUnknown;
+    }
+    Outcome::Failed { error: Failure::new(FailureKind::UnknownName, why()) }
 }
 
 impl Attempt {
+    pub(crate) fn delivery(&self) -> Arc<Delivery> {
+        self.delivery.clone()
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Whether it occupies a thread while it runs.
+    pub(crate) fn blocking(&self) -> bool {
+        self.registered.kind == Kind::Blocking
+    }
+
     /// Runs it to its end. `stop` ends it at once, as far as it can be ended.
     pub(crate) async fn run(self, stop: CancellationToken) -> Settlement {
         let ctx = &self.ctx;
         let span = tracing::info_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
         let (delivery, rules) = (self.delivery.clone(), self.rules);
         async move {
-            let ended = match self.work(&stop).await {
+            let begun = self.begin(&stop);
+            let ended = match begun {
+                Err(ended) => ended,
+                Ok(()) => self.work(&stop).await,
+            };
+            let ended = match ended {
                 Ended::Returned(Ok(result)) => match self.follow_up(&stop).await {
                     Ok(()) => Ended::Returned(Ok(result)),
                     Err(ended) => ended,
@@ -86,6 +122,17 @@ impl Attempt {
         }
         .instrument(span)
         .await
+    }
+
+    /// The time that it waited for its start counts for nothing.
+    fn begin(&self, stop: &CancellationToken) -> Result<(), Ended> {
+        if stop.is_cancelled() || self.ctx.is_cancelled() {
+            let why = if stop.is_cancelled() { Why::Shutdown } else { Why::Cancel };
+            return Err(Ended::Stopped(why, None));
+        }
+        let deadline = self.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
+        self.ctx.begin(deadline);
+        Ok(())
     }
 
     async fn work(&self, stop: &CancellationToken) -> Ended {
@@ -125,9 +172,12 @@ impl Attempt {
                 Err(error) => Some(error),
             };
             match refused {
-                None => return Ok(()),
+                None => {
+                    self.outage.answered("enqueue", &messages[0].queue);
+                    return Ok(());
+                }
                 Some(error) if error.is_transient() && !matches!(error, QueueError::Full(_)) => {
-                    tracing::warn!(%error, "the follow-ups could not be sent; sending again");
+                    self.outage.failed("enqueue", &messages[0].queue, &error);
                 }
                 Some(error) => {
                     let error = TaskError::retry(format!("a follow-up was refused: {error}"));

@@ -3,7 +3,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Instant,
@@ -28,7 +28,8 @@ struct Inner {
     queue: Name,
     attempt: u32,
     headers: BTreeMap<String, String>,
-    deadline: Option<Instant>,
+    /// Known from its start on.
+    deadline: OnceLock<Option<Instant>>,
     cancel: CancellationToken,
     progress: Mutex<Option<Progress>>,
     follow_ups: FollowUps,
@@ -54,7 +55,7 @@ impl TaskContext {
             queue,
             attempt: 1,
             headers: BTreeMap::new(),
-            deadline: None,
+            deadline: OnceLock::new(),
             cancel: CancellationToken::new(),
             progress: Mutex::default(),
             enqueued: AtomicU32::new(0),
@@ -63,12 +64,7 @@ impl TaskContext {
     }
 
     /// The context of an attempt.
-    pub(crate) fn of(
-        delivery: &Delivery,
-        message: &TaskMessage,
-        queue: &TaskQueue,
-        deadline: Option<Instant>,
-    ) -> Self {
+    pub(crate) fn of(delivery: &Delivery, message: &TaskMessage, queue: &TaskQueue) -> Self {
         let record = &delivery.record;
         Self(Arc::new(Inner {
             id: message.id.clone(),
@@ -76,7 +72,7 @@ impl TaskContext {
             queue: message.queue.clone(),
             attempt: record.attempts,
             headers: message.headers.clone(),
-            deadline,
+            deadline: OnceLock::new(),
             cancel: CancellationToken::new(),
             progress: Mutex::default(),
             follow_ups: FollowUps::of(message, record.generation, queue),
@@ -107,7 +103,7 @@ impl TaskContext {
 
     /// When its timeout ends the attempt, if it has one.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline
+        self.0.deadline.get().copied().flatten()
     }
 
     /// What the enqueuer sent along.
@@ -187,6 +183,11 @@ impl TaskContext {
     /// The follow-ups that were awaited so far, in their order.
     pub fn follow_ups(&self) -> Vec<TaskMessage> {
         self.0.follow_ups.messages()
+    }
+
+    /// The attempt starts now.
+    pub(crate) fn begin(&self, deadline: Option<Instant>) {
+        let _ = self.0.deadline.set(deadline); // an attempt starts once
     }
 
     /// The progress told since the last call.

@@ -8,7 +8,7 @@ use std::{
 
 use task_core::{
     Heartbeat, HeartbeatReply, Incarnation, Name, ProgressUpdate, Queue as _, QueueError, Registration,
-    TaskId, TaskQueue, Token, WorkerCommand, printable,
+    TaskId, TaskQueue, Token, WorkerCommand,
 };
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{TaskContext, outage::Outage};
+use crate::{TaskContext, outage::Outage, panic::caught_future};
 
 /// A task that runs.
 pub(crate) struct Held {
@@ -44,6 +44,14 @@ impl Board {
         *self.incarnation.lock().unwrap_or_else(PoisonError::into_inner) = incarnation;
     }
 
+    /// Ends all that runs, as far as it can be ended.
+    pub(crate) fn stop_attempts(&self) {
+        for held in self.held().values() {
+            held.ctx.cancel();
+            held.stop.cancel();
+        }
+    }
+
     pub(crate) fn held(&self) -> MutexGuard<'_, HashMap<(Name, TaskId, Token), Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -52,8 +60,13 @@ impl Board {
 /// What the heartbeat tells the loop.
 #[derive(Debug)]
 pub(crate) enum Told {
+    /// The first answer.
+    Answered,
     Closed(Incarnation),
-    RunEmpty,
+    /// Whether this queue asks the worker to run empty.
+    RunEmpty(Name, bool),
+    /// Of the tasks that it holds, some were cancelled.
+    Cancelled,
     Command(WorkerCommand),
 }
 
@@ -65,6 +78,7 @@ pub(crate) struct Pulse {
     pub(crate) registration: Arc<Registration>,
     pub(crate) board: Arc<Board>,
     pub(crate) interval: Duration,
+    pub(crate) outage: Outage,
     pub(crate) tell: UnboundedSender<Told>,
     pub(crate) end: CancellationToken,
 }
@@ -89,12 +103,12 @@ impl Pulse {
     async fn beat_all(mut self) {
         loop {
             match self.queue.detached().await {
-                Ok(Some(own)) => {
-                    self.queue = own;
+                Ok(own) => {
+                    self.outage.answered("connect", &self.names[0]);
+                    self.queue = own.unwrap_or(self.queue);
                     break;
                 }
-                Ok(None) => break,
-                Err(error) => tracing::warn!(%error, "the heartbeat has no connection yet"),
+                Err(error) => self.outage.failed("connect", &self.names[0], &error),
             }
             sleep(Duration::from_millis(500)).await;
         }
@@ -106,7 +120,7 @@ impl Pulse {
     }
 
     async fn beat(self, queue: Name) {
-        let mut outage = Outage::default();
+        let (mut answered, mut asked_to_run_empty) = (false, false);
         loop {
             let started = tokio::time::Instant::now();
             let worker = self.board.incarnation();
@@ -122,20 +136,33 @@ impl Pulse {
                 .collect()
             };
             beat.progress = told.iter().map(|(_, update)| update.clone()).collect();
-            beat.wait = self.interval;
+            // the first is to be answered at once: then the worker is there
+            beat.wait = if answered { self.interval } else { Duration::ZERO };
             let limit = self.interval + Duration::from_secs(3);
-            let answer = timeout(limit, self.queue.heartbeat(beat)).await;
-            let answer = answer.unwrap_or_else(|_| Err(QueueError::answer_lost("no answer in time")));
-            match answer {
-                Ok(reply) => {
-                    outage.is_over();
-                    self.heard(&queue, worker, reply);
+            let answer = match timeout(limit, caught_future(self.queue.heartbeat(beat))).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(panic)) => Err(QueueError::Corrupt(format!("the backend failed: {panic}"))),
+                Err(_) => Err(QueueError::answer_lost("no answer in time")),
+            };
+            if matches!(answer, Ok(_) | Err(QueueError::Closed(_))) {
+                self.outage.answered("heartbeat", &queue);
+                if !std::mem::replace(&mut answered, true) {
+                    self.tell(Told::Answered);
                 }
-                Err(QueueError::Closed(_)) => self.heard_closed(worker),
-                Err(error) => {
-                    if outage.is_to_be_told() {
-                        tracing::warn!(%queue, error = %printable(&error.to_string()), "a heartbeat failed; beating again");
+            }
+            match answer {
+                Ok(reply) if reply.closed => self.tell(Told::Closed(worker)),
+                Err(QueueError::Closed(_)) => self.tell(Told::Closed(worker)),
+                Ok(reply) => {
+                    // each beat says it again, and the loop may have heard otherwise with a claim
+                    if reply.run_empty || asked_to_run_empty {
+                        self.tell(Told::RunEmpty(queue.clone(), reply.run_empty));
                     }
+                    asked_to_run_empty = reply.run_empty;
+                    self.heard(&queue, reply);
+                }
+                Err(error) => {
+                    self.outage.failed("heartbeat", &queue, &error);
                     for (ctx, update) in told {
                         ctx.keep_progress(update.progress);
                     }
@@ -147,23 +174,19 @@ impl Pulse {
         }
     }
 
-    fn heard_closed(&self, worker: Incarnation) {
+    fn tell(&self, told: Told) {
         // the loop is gone only when the worker ends
-        let _ = self.tell.send(Told::Closed(worker));
+        let _ = self.tell.send(told);
     }
 
-    fn heard(&self, queue: &Name, worker: Incarnation, reply: HeartbeatReply) {
-        if reply.closed {
-            return self.heard_closed(worker);
-        }
+    fn heard(&self, queue: &Name, reply: HeartbeatReply) {
+        let cancels = !reply.cancel.is_empty();
         for (id, token) in reply.cancel {
             if let Some(held) = self.board.held().get(&(queue.clone(), id, token)) {
                 held.ctx.cancel();
             }
         }
         let commands = reply.commands.into_iter().map(Told::Command);
-        for told in commands.chain(reply.run_empty.then_some(Told::RunEmpty)) {
-            let _ = self.tell.send(told);
-        }
+        commands.chain(cancels.then_some(Told::Cancelled)).for_each(|told| self.tell(told));
     }
 }

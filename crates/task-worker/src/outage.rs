@@ -1,28 +1,71 @@
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use tokio::time::Instant;
+use task_core::{Name, QueueError, printable};
+use tokio::{sync::watch, time::Instant};
 
-/// Tells an outage once, and again while it lasts, but not at each call that fails.
+/// What is logged while the queue is away: a line when that begins, one when it ends, and nothing above debug in
+/// between, however many calls fail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outage(Arc<Inner>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Outage {
-    told: Option<Instant>,
+struct Inner {
+    away: Mutex<Away>,
+    on: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Away {
+    /// The calls that were not answered last time.
+    calls: HashSet<(&'static str, Name)>,
+    since: Option<Instant>,
 }
 
 impl Outage {
-    const AGAIN: Duration = Duration::from_secs(15);
-
-    /// After a call that failed.
-    pub(crate) fn is_to_be_told(&mut self) -> bool {
-        let due = self.told.is_none_or(|told| told.elapsed() >= Self::AGAIN);
-        if due {
-            self.told = Some(Instant::now());
+    /// A call was not answered, and is sent again.
+    pub(crate) fn failed(&self, call: &'static str, queue: &Name, error: &QueueError) {
+        let mut away = self.0.away.lock().unwrap_or_else(PoisonError::into_inner);
+        away.calls.insert((call, queue.clone()));
+        let begins = away.since.is_none();
+        away.since.get_or_insert_with(Instant::now);
+        drop(away);
+        let error = error.to_string();
+        let error = printable(&error);
+        if begins {
+            self.0.on.send_replace(true);
+            tracing::warn!(call, %queue, %error, "the queue did not answer; calls are sent again until it does");
+        } else {
+            tracing::debug!(call, %queue, %error, "sending again");
         }
-        due
     }
 
-    /// After a call that did not.
-    pub(crate) fn is_over(&mut self) {
-        self.told = None;
+    /// A call was answered.
+    pub(crate) fn answered(&self, call: &'static str, queue: &Name) {
+        let mut away = self.0.away.lock().unwrap_or_else(PoisonError::into_inner);
+        if away.since.is_none() {
+            return;
+        }
+        away.calls.remove(&(call, queue.clone()));
+        let since = if away.calls.is_empty() { away.since.take() } else { None };
+        drop(away);
+        if let Some(since) = since {
+            self.0.on.send_replace(false);
+            let seconds = since.elapsed().as_secs();
+            tracing::info!(seconds, "the queue answers again");
+        }
+    }
+
+    /// Whether calls are being sent again now.
+    pub(crate) fn is_on(&self) -> bool {
+        *self.0.on.borrow()
+    }
+
+    /// Tells when that changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.0.on.subscribe()
     }
 }
 
@@ -30,16 +73,16 @@ impl Outage {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn an_outage_of_a_minute_is_told_a_few_times_and_the_next_one_at_once() {
-        let mut outage = Outage::default();
-        let mut told = 0;
-        for _ in 0..200 {
-            told += u32::from(outage.is_to_be_told());
-            tokio::time::advance(Duration::from_millis(300)).await;
-        }
-        assert_eq!(told, 4);
-        outage.is_over();
-        assert!(outage.is_to_be_told());
+    #[test]
+    fn an_outage_ends_when_every_call_that_failed_was_answered() {
+        let (outage, queue) = (Outage::default(), Name::DEFAULT_QUEUE);
+        let error = QueueError::unreachable("away");
+        outage.failed("claim", &queue, &error);
+        outage.failed("settle", &queue, &error);
+        outage.answered("heartbeat", &queue);
+        outage.answered("claim", &queue);
+        assert!(outage.is_on());
+        outage.answered("settle", &queue);
+        assert!(!outage.is_on());
     }
 }

@@ -35,7 +35,8 @@ fn set_hook() {
     });
 }
 
-fn text(payload: &dyn Any) -> &str {
+/// What a panic was called with, if that is a text.
+pub(crate) fn text(payload: &dyn Any) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
 }
@@ -55,9 +56,14 @@ pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> TaskResult<T> {
 
 /// Polls a task's future; a panic becomes an error of the attempt.
 pub(crate) async fn caught_async<T>(future: impl Future<Output = TaskResult<T>>) -> TaskResult<T> {
+    caught_future(future).await.flatten()
+}
+
+/// Polls a future; a panic becomes an error.
+pub(crate) async fn caught_future<T>(future: impl Future<Output = T>) -> TaskResult<T> {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| match caught(|| future.as_mut().poll(cx)) {
-        Ok(poll) => poll,
+        Ok(poll) => poll.map(Ok),
         Err(error) => Poll::Ready(Err(error)),
     })
     .await

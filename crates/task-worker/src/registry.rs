@@ -34,8 +34,18 @@ pub(crate) struct Registered {
     handler: Arc<Handler>,
     /// Its retries, backoff and timeout, behind those of a message.
     pub(crate) options: TaskOptions,
+    pub(crate) kind: Kind,
     what: &'static str,
     place: &'static Location<'static>,
+}
+
+/// What a run of a task occupies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing while it waits.
+    Async,
+    /// A thread from its start to its end.
+    Blocking,
 }
 
 impl Registered {
@@ -58,7 +68,9 @@ impl TaskRegistry {
     #[track_caller]
     pub fn register<T: Task>(self, task: T) -> Self {
         let task = Arc::new(task);
-        self.insert_kind::<T::Params>(
+        let kind = if T::BLOCKING { Kind::Blocking } else { Kind::Async };
+        self.insert_params::<T::Params>(
+            kind,
             type_name::<T>(),
             Arc::new(move |params, ctx| Box::pin(run_task(task.clone(), params, ctx))),
         )
@@ -80,11 +92,11 @@ impl TaskRegistry {
             let f = f.clone();
             Box::pin(caught_async(async move { encode::<P>(&f(decode::<P>(&params)?, ctx).await?) }))
         };
-        self.insert_kind::<P>(type_name::<F>(), Arc::new(handler))
+        self.insert_params::<P>(Kind::Async, type_name::<F>(), Arc::new(handler))
     }
 
-    /// A blocking function or closure of `(params, ctx)`, run on a thread of its own. What it captures is cloned for
-    /// each attempt. It can't be stopped: at its timeout, or when it is cancelled, its context says so, and that is all.
+    /// A blocking function or closure of `(params, ctx)`, run on a thread of its own; as many at once as there are cores,
+    /// unless the worker is told otherwise. What it captures is cloned for each attempt. It can't be stopped: at its timeout, or when it is cancelled, its context says so, and that is all.
     ///
     /// # Panics
     /// If a task of that name is there already; both places are named.
@@ -101,7 +113,7 @@ impl TaskRegistry {
                 blocking(move || encode::<P>(&f(params, ctx)?)).await
             }))
         };
-        self.insert_kind::<P>(type_name::<F>(), Arc::new(handler))
+        self.insert_params::<P>(Kind::Blocking, type_name::<F>(), Arc::new(handler))
     }
 
     /// A task known by its name alone; its params and its result are MessagePack.
@@ -110,16 +122,37 @@ impl TaskRegistry {
     /// If a task of that name is there already; both places are named.
     #[track_caller]
     pub fn register_named(
-        mut self,
+        self,
         name: Name,
         options: TaskOptions,
         handler: impl Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        let handler = move |params, ctx| -> BoxFuture<_> { Box::pin(caught_async(handler(params, ctx))) };
-        let place = Location::caller();
-        let entry = Registered { handler: Arc::new(handler), options, what: "a task without a type", place };
-        self.insert(name, entry);
+        self.insert_named(Kind::Async, name, options, handler)
+    }
+
+    /// The same for a handler of either kind.
+    #[track_caller]
+    pub(crate) fn insert_named(
+        mut self,
+        kind: Kind,
+        name: Name,
+        options: TaskOptions,
+        handler: impl Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        let handler = Arc::new(handler);
+        let handler = move |params, ctx| -> BoxFuture<_> {
+            let handler = handler.clone();
+            // called within the future, where its panics are caught
+            Box::pin(caught_async(async move { handler(params, ctx).await }))
+        };
+        let (what, place) = ("a task without a type", Location::caller());
+        self.insert(name, Registered { handler: Arc::new(handler), options, kind, what, place });
         self
+    }
+
+    /// Whether every task occupies a thread while it runs.
+    pub(crate) fn only_blocking(&self) -> bool {
+        !self.entries.is_empty() && self.entries.values().all(|entry| entry.kind == Kind::Blocking)
     }
 
     /// The names, aliases too, in alphabetical order.
@@ -132,8 +165,8 @@ impl TaskRegistry {
     }
 
     #[track_caller]
-    fn insert_kind<P: TaskParams>(mut self, what: &'static str, handler: Arc<Handler>) -> Self {
-        let entry = Registered { handler, options: P::options(), what, place: Location::caller() };
+    fn insert_params<P: TaskParams>(mut self, kind: Kind, what: &'static str, handler: Arc<Handler>) -> Self {
+        let entry = Registered { handler, options: P::options(), kind, what, place: Location::caller() };
         for name in std::iter::once(P::NAME).chain(P::ALIASES.iter().copied()) {
             match Name::from_static(name) {
                 Ok(name) => self.insert(name, entry.clone()),

@@ -4,6 +4,8 @@ use std::{num::NonZeroU32, time::Duration};
 
 use task_core::{Incarnation, Name, Registration, RetryPolicy, parse_duration};
 
+use crate::{TaskRegistry, observe::Observer};
+
 /// Why a worker can't start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +30,10 @@ pub enum WorkerError {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) concurrency: u32,
+    /// How many tasks at once, if it is said.
+    pub(crate) concurrency: Option<u32>,
+    /// Of these, how many that block a thread, if it is said.
+    pub(crate) blocking_concurrency: Option<u32>,
     pub(crate) max_retries: u32,
     pub(crate) backoff: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
@@ -41,12 +46,23 @@ pub(crate) struct Settings {
     /// What the environment says of retries, which wins over the builder.
     pub(crate) env_retries: Option<u32>,
     pub(crate) env_concurrency: Option<u32>,
+    /// No other worker will come that knows more tasks.
+    pub(crate) closed_set: bool,
+    pub(crate) observer: Observer,
+    /// What follows: so many tasks at once.
+    pub(crate) slots: u32,
+    /// Of these, so many that block a thread.
+    pub(crate) cores: u32,
 }
+
+/// How many tasks at once, where nothing is said and they are not all of the blocking kind.
+const SLOTS: u32 = 64;
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            concurrency: 64,
+            concurrency: None,
+            blocking_concurrency: None,
             max_retries: 3,
             backoff: RetryPolicy::default(),
             timeout: None,
@@ -58,6 +74,10 @@ impl Default for Settings {
             heartbeat: Duration::from_secs(3),
             env_retries: None,
             env_concurrency: None,
+            closed_set: false,
+            observer: Observer::default(),
+            slots: SLOTS,
+            cores: SLOTS,
         }
     }
 }
@@ -100,9 +120,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// With what the environment says over what the code says.
-    pub(crate) fn resolved(mut self) -> Result<Self, WorkerError> {
-        self.concurrency = self.env_concurrency.unwrap_or(self.concurrency).max(1);
+    /// With what the environment says over what the code says, for these tasks.
+    pub(crate) fn resolved(mut self, registry: &TaskRegistry) -> Result<Self, WorkerError> {
+        let cores =
+            || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+        let said = self.env_concurrency.or(self.concurrency);
+        (self.slots, self.cores) = slots(said, self.blocking_concurrency, registry.only_blocking(), cores());
         self.max_retries = self.env_retries.unwrap_or(self.max_retries);
         if self.queues.is_empty() {
             return Err(WorkerError::Invalid(
@@ -111,6 +134,13 @@ impl Settings {
         }
         Ok(self)
     }
+}
+
+/// How many tasks at once, and how many of these may block a thread. What is said of all holds for both kinds.
+fn slots(said: Option<u32>, blocking: Option<u32>, only_blocking: bool, cores: u32) -> (u32, u32) {
+    let threads = blocking.or(said).unwrap_or(cores).max(1);
+    let all = said.unwrap_or(if only_blocking { threads } else { SLOTS }).max(1);
+    (all, threads.min(all))
 }
 
 /// `tasks=3,mail=1`; a name alone has weight 1.
@@ -140,10 +170,22 @@ mod tests {
         let mut settings =
             from(&[("QUEUE_NAME", "tasks=3,mail"), ("TASK_MAX_RETRIES", "9"), ("TASK_GRACE", "5")]).unwrap();
         settings.max_retries = 1;
-        let settings = settings.resolved().unwrap();
+        let settings = settings.resolved(&TaskRegistry::new()).unwrap();
         assert_eq!((settings.max_retries, settings.grace), (9, Duration::from_secs(5)));
         let weights: Vec<_> = settings.queues.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
         assert_eq!(weights, [("tasks", 3), ("mail", 1)]);
+    }
+
+    #[test]
+    fn code_that_blocks_a_thread_gets_a_core_each_unless_it_is_told_otherwise() {
+        // a worker took a whole batch of commands, while those beside it had nothing to do
+        assert_eq!(slots(None, None, true, 4), (4, 4));
+        assert_eq!(slots(None, None, false, 4), (64, 4));
+        assert_eq!(slots(Some(100), None, false, 4), (100, 100));
+        assert_eq!(slots(Some(1), None, true, 4), (1, 1));
+        assert_eq!(slots(Some(100), Some(8), false, 4), (100, 8));
+        assert_eq!(slots(None, Some(8), true, 4), (8, 8));
+        assert_eq!(slots(Some(0), Some(0), false, 4), (1, 1));
     }
 
     #[test]

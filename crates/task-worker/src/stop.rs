@@ -1,9 +1,10 @@
 //! What tells a worker to stop: signals, and the end of its orchestrator.
 
-use std::{os::fd::RawFd, time::Duration};
+use std::os::fd::RawFd;
 
 use tokio::{
     io::AsyncReadExt as _,
+    net::unix::pipe,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
@@ -23,15 +24,44 @@ pub(crate) enum Stop {
     Now,
 }
 
+/// What comes from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// TERM or INT.
+    End,
+    /// TSTP.
+    Pause,
+    /// CONT.
+    GoOn,
+    /// The orchestrator is gone.
+    Orphaned,
+}
+
+impl Stop {
+    fn after(self, order: Order) -> Self {
+        match (self, order) {
+            (Self::Run | Self::Paused, Order::End | Order::Orphaned) => Self::Graceful,
+            (Self::Graceful | Self::Now, Order::End) => Self::Now,
+            (Self::Run | Self::Paused, Order::Pause) => Self::Paused,
+            (Self::Run | Self::Paused, Order::GoOn) => Self::Run,
+            (Self::Graceful | Self::Now, Order::Pause | Order::GoOn | Order::Orphaned) => self,
+        }
+    }
+}
+
 pub(crate) struct Signals {
     ends: [Signal; 2],
     pause: Signal,
     go_on: Signal,
+    lifeline: Option<pipe::Receiver>,
 }
 
 impl Signals {
+    /// From now on the signals are ours; the lifeline is the one that TASK_LIFELINE_FD names.
     pub(crate) fn new() -> Result<Self, WorkerError> {
+        let lifeline = std::env::var("TASK_LIFELINE_FD").ok().filter(|text| !text.is_empty());
         Ok(Self {
+            lifeline: lifeline.as_deref().map(open_lifeline).transpose()?,
             ends: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
             pause: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
             go_on: signal(SignalKind::from_raw(nix::libc::SIGCONT))?,
@@ -39,61 +69,83 @@ impl Signals {
     }
 
     /// Tells each signal on, without end.
-    pub(crate) async fn tell(mut self, stop: watch::Sender<Stop>) {
-        let [term, int] = &mut self.ends;
-        let mut lifeline = std::pin::pin!(lifeline());
-        let mut alive = true;
+    pub(crate) async fn tell(self, stop: watch::Sender<Stop>) {
+        let Self { ends: [mut term, mut int], mut pause, mut go_on, lifeline } = self;
+        let mut watched = lifeline.is_some();
+        let mut orphaned = std::pin::pin!(end_of(lifeline));
         loop {
             // a signal that comes while another is told is kept by its stream
-            let next = tokio::select! {
-                _ = term.recv() => None,
-                _ = int.recv() => None,
-                _ = self.pause.recv() => Some(Stop::Paused),
-                _ = self.go_on.recv() => Some(Stop::Run),
-                () = &mut lifeline, if alive => {
-                    alive = false;
-                    Some(Stop::Graceful)
+            let order = tokio::select! {
+                _ = term.recv() => Order::End,
+                _ = int.recv() => Order::End,
+                _ = pause.recv() => Order::Pause,
+                _ = go_on.recv() => Order::GoOn,
+                () = &mut orphaned, if watched => {
+                    watched = false;
+                    Order::Orphaned
                 }
             };
-            stop.send_modify(|stop| {
-                *stop = match (*stop, next) {
-                    (Stop::Run | Stop::Paused, None) => Stop::Graceful,
-                    (_, None) => Stop::Now,
-                    (Stop::Graceful | Stop::Now, Some(_)) => *stop,
-                    (_, Some(next)) => next,
-                }
-            });
+            stop.send_modify(|stop| *stop = stop.after(order));
         }
     }
 }
 
-/// Waits for the end of the pipe that an orchestrator holds open while it lives; for ever without one.
-async fn lifeline() {
-    let number = std::env::var("TASK_LIFELINE_FD").ok().and_then(|text| text.parse::<RawFd>().ok());
-    let Some(number) = number else { return std::future::pending().await };
+/// The read end of the pipe that an orchestrator holds open while it lives.
+fn open_lifeline(text: &str) -> Result<pipe::Receiver, WorkerError> {
+    let wrong =
+        |problem: String| WorkerError::Env { variable: "TASK_LIFELINE_FD", value: text.to_owned(), problem };
+    let number: RawFd = text
+        .parse()
+        .map_err(|_| wrong("it is the number of the read end of a pipe; leave it unset".into()))?;
     // opened by its path, so that it is ours to close
-    let pipe = tokio::net::unix::pipe::OpenOptions::new().open_receiver(format!("/proc/self/fd/{number}"));
-    let Ok(mut pipe) = pipe else {
-        tracing::warn!(
-            number,
-            "TASK_LIFELINE_FD is no pipe that can be read; the orchestrator's end goes unseen"
-        );
-        return std::future::pending().await;
-    };
+    let pipe = pipe::OpenOptions::new().open_receiver(format!("/proc/self/fd/{number}"));
+    pipe.map_err(|error| {
+        wrong(format!("no pipe can be read there ({error}); let whoever starts the worker pass it on"))
+    })
+}
+
+/// Waits for the end of the pipe. What is written into it means nothing.
+async fn end_of(pipe: Option<pipe::Receiver>) {
+    let Some(mut pipe) = pipe else { return };
     let mut buffer = [0; 16];
     while pipe.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
 }
 
-/// Speaks to a service manager or orchestrator that listens on NOTIFY_SOCKET; nothing without one.
-pub(crate) async fn notify() {
-    use sd_notify::NotifyState as State;
-    let _ = sd_notify::notify(&[State::Ready]);
-    loop {
-        let _ = sd_notify::notify(&[State::Watchdog]);
-        tokio::time::sleep(Duration::from_secs(5)).await;
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(crate) fn notify_stopping() {
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    const STOPS: [Stop; 4] = [Stop::Run, Stop::Paused, Stop::Graceful, Stop::Now];
+    const ORDERS: [Order; 4] = [Order::End, Order::Pause, Order::GoOn, Order::Orphaned];
+
+    #[test]
+    fn no_order_takes_back_a_stop() {
+        let weight = |stop| STOPS.iter().position(|other| *other == stop).unwrap();
+        for stop in [Stop::Graceful, Stop::Now] {
+            for order in ORDERS {
+                assert!(weight(stop.after(order)) >= weight(stop), "{stop:?} after {order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_signal_means_now_but_an_orchestrator_that_goes_after_a_signal_does_not() {
+        // an orchestrator that stops sends TERM and ends, and its workers dropped what they were to finish
+        let stopping = Stop::Run.after(Order::End);
+        assert_eq!((stopping, stopping.after(Order::End)), (Stop::Graceful, Stop::Now));
+        assert_eq!(stopping.after(Order::Orphaned), Stop::Graceful);
+        assert_eq!(Stop::Paused.after(Order::Orphaned), Stop::Graceful);
+        assert_eq!(
+            (Stop::Run.after(Order::Pause), Stop::Paused.after(Order::GoOn)),
+            (Stop::Paused, Stop::Run)
+        );
+    }
+
+    #[test]
+    fn a_lifeline_that_is_none_is_told_with_its_value() {
+        for bad in ["x", "-1", "99999"] {
+            let error = open_lifeline(bad).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("TASK_LIFELINE_FD=`{bad}` can't be: ")), "{error}");
+        }
+    }
 }

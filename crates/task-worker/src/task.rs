@@ -50,6 +50,10 @@ pub trait Task: Send + Sync + 'static {
     /// Its input.
     type Params: TaskParams;
 
+    /// A run occupies a thread, or a core, from its start to its end: as many run at once as there are cores, unless the
+    /// worker is told otherwise. `#[task]` sets it for functions that are not async.
+    const BLOCKING: bool = false;
+
     /// Does the work, once an attempt.
     fn run(
         &self,

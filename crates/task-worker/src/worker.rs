@@ -1,13 +1,15 @@
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use task_core::{Incarnation, Name, RetryPolicy, TaskQueue};
 use tokio::sync::watch;
 
 use crate::{
-    TaskRegistry,
+    Drained, TaskRegistry, WorkerObserver,
     engine::Engine,
+    observe::Observer,
     settings::{Settings, WorkerError},
-    stop::{Signals, Stop, notify, notify_stopping},
+    status::{Status, speak},
+    stop::{Signals, Stop},
 };
 
 /// Runs the tasks of a registry, many at once.
@@ -34,7 +36,7 @@ macro_rules! setters {
 }
 
 impl TaskWorker {
-    /// A worker on the queue `tasks`, for 64 tasks at once.
+    /// A worker on the queue `tasks`.
     pub fn new(queue: TaskQueue, registry: TaskRegistry) -> Self {
         Self { queue, registry, settings: Settings::default() }
     }
@@ -50,8 +52,6 @@ impl TaskWorker {
     }
 
     setters! {
-        /// So many tasks at once, at least 1; default 64.
-        concurrency: u32;
         /// Retries of tasks that say nothing of them; default 3.
         max_retries: u32;
         /// The wait before retries of tasks that say nothing of it; default [`RetryPolicy::default`].
@@ -64,6 +64,30 @@ impl TaskWorker {
         lease: Duration;
         /// How long its tasks may go on after it was told to stop; default 25 s.
         grace: Duration;
+        /// Whether no worker will come that knows other tasks: then a task of a name that is not in the registry fails at
+        /// once, instead of waiting for a worker that knows it. Default false; [`drain`](Self::drain) sets it.
+        closed_set: bool;
+    }
+
+    /// So many tasks at once, at least 1; default 64, and the number of cores where every task of the registry is
+    /// blocking code or a command.
+    pub fn concurrency(mut self, tasks: u32) -> Self {
+        self.settings.concurrency = Some(tasks);
+        self
+    }
+
+    /// Of the tasks that run at once, so many of blocking code and commands, at least 1; further ones wait here for one
+    /// of these to end, which counts neither for their timeout nor as a run. Default: what
+    /// [`concurrency`](Self::concurrency) says, else the number of cores.
+    pub fn blocking_concurrency(mut self, tasks: u32) -> Self {
+        self.settings.blocking_concurrency = Some(tasks);
+        self
+    }
+
+    /// Who is told of each attempt that ends; default nobody.
+    pub fn observer(mut self, observer: Arc<dyn WorkerObserver>) -> Self {
+        self.settings.observer = Observer(Some(observer));
+        self
     }
 
     /// The longest that an attempt of a task may take that says nothing of it; default: no limit.
@@ -84,8 +108,9 @@ impl TaskWorker {
         self
     }
 
-    /// Until TERM or INT (a second one: at once), or until the orchestrator that started it is gone. TSTP stops
-    /// claiming, CONT goes on.
+    /// Until TERM or INT (a second one: at once), or until the orchestrator that started it is gone (the end of the pipe
+    /// that TASK_LIFELINE_FD names). TSTP stops claiming, CONT goes on. To a NOTIFY_SOCKET it says that it is ready once
+    /// the queue has answered, how it is, and that it lives.
     ///
     /// # Errors
     /// [`WorkerError`] if it can't start. Once it runs it ends by being told to.
@@ -95,18 +120,58 @@ impl TaskWorker {
     pub async fn run(self) -> Result<(), WorkerError> {
         let (sender, receiver) = watch::channel(Stop::Run);
         let signals = Signals::new()?;
-        // the signals' future never ends, and is done with when the worker is
+        let status = watch::Sender::new(Status::default());
+        let speaks = speak(status.subscribe());
+        // neither signals nor status end by themselves, and both are done with when the worker is
         tokio::select! {
-            ended = self.serve(receiver, false) => ended,
+            ended = self.serve(receiver, status, false) => ended.map(drop),
             () = signals.tell(sender) => Ok(()),
+            () = speaks => Ok(()),
         }
     }
 
-    /// Until `stop` is ready, then as gracefully as [`run`](Self::run). No signal is listened to.
+    /// Until `stop` is ready, then as gracefully as [`run`](Self::run). No signal is listened to, and nothing said to a
+    /// NOTIFY_SOCKET.
     ///
     /// # Errors
     /// [`WorkerError`] if it can't start.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run).
     pub async fn run_until(self, stop: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        self.serve_until(stop, false).await.map(drop)
+    }
+
+    /// Until its queues hold nothing that is PENDING, RETRY or RUNNING, and how what it settled ended.
+    ///
+    /// It takes itself for the last that will come ([`closed_set`](Self::closed_set)). What others have put aside before,
+    /// because they did not know its name, stays.
+    ///
+    /// # Errors
+    /// [`WorkerError`] if it can't start.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run).
+    pub async fn drain(self) -> Result<Drained, WorkerError> {
+        self.drain_until(std::future::pending()).await
+    }
+
+    /// The same, but also when `stop` is ready; then as gracefully as [`run`](Self::run).
+    ///
+    /// # Errors
+    /// [`WorkerError`] if it can't start.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run).
+    pub async fn drain_until(self, stop: impl Future<Output = ()> + Send) -> Result<Drained, WorkerError> {
+        self.closed_set(true).serve_until(stop, true).await
+    }
+
+    async fn serve_until(
+        self,
+        stop: impl Future<Output = ()> + Send,
+        drain: bool,
+    ) -> Result<Drained, WorkerError> {
         let (sender, receiver) = watch::channel(Stop::Run);
         let tell = async {
             stop.await;
@@ -114,37 +179,22 @@ impl TaskWorker {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            ended = self.serve(receiver, false) => ended,
-            () = tell => Ok(()),
+            ended = self.serve(receiver, watch::Sender::default(), drain) => ended,
+            () = tell => Ok(Drained::default()),
         }
     }
 
-    /// Until its queues hold nothing that is PENDING, RETRY or RUNNING; tasks of names that it does not know stay.
-    ///
-    /// # Errors
-    /// [`WorkerError`] if it can't start.
-    pub async fn drain(self) -> Result<(), WorkerError> {
-        let (_sender, receiver) = watch::channel(Stop::Run);
-        self.serve(receiver, true).await
-    }
-
-    async fn serve(self, stop: watch::Receiver<Stop>, drain: bool) -> Result<(), WorkerError> {
+    async fn serve(
+        self,
+        stop: watch::Receiver<Stop>,
+        status: watch::Sender<Status>,
+        drain: bool,
+    ) -> Result<Drained, WorkerError> {
         if cfg!(panic = "abort") {
             tracing::warn!("compiled with panic = \"abort\": a task that panics ends the whole worker");
         }
-        let engine = Engine::new(self.queue, self.registry, self.settings.resolved()?, drain);
-        let speak = async {
-            let mut told = stop.clone();
-            // the loss of this branch only ends the talk
-            tokio::select! {
-                () = notify() => {}
-                _ = told.wait_for(|stop| matches!(stop, Stop::Graceful | Stop::Now)) => notify_stopping(),
-            }
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            ended = Box::pin(engine.run(stop.clone())) => ended,
-            () = speak => Ok(()),
-        }
+        let settings = self.settings.resolved(&self.registry)?;
+        let engine = Engine::new(self.queue, self.registry, settings, drain);
+        Box::pin(engine.run(stop, status)).await
     }
 }

@@ -96,6 +96,12 @@ fn a_function_that_is_not_async_runs_on_the_blocking_pool() {
         .await
     };
     assert_holds(&expanded, call);
+    assert_holds(
+        &expanded,
+        quote!(
+            const BLOCKING: bool = true;
+        ),
+    );
 }
 
 #[test]

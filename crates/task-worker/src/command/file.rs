@@ -22,7 +22,7 @@ use super::{
     spec::{Settings, Spec},
     template::{Argument, unfilled},
 };
-use crate::TaskRegistry;
+use crate::{TaskRegistry, registry::Kind};
 
 /// The largest file that is read: 4 MiB.
 const MAX_FILE: u64 = 4 << 20;
@@ -82,7 +82,7 @@ impl TaskFile {
     pub fn register(self, registry: TaskRegistry) -> TaskRegistry {
         self.tasks.into_iter().fold(registry, |registry, (name, spec)| {
             let options = spec.settings.options();
-            registry.register_named(name, options, move |params, ctx| {
+            registry.insert_named(Kind::Blocking, name, options, move |params, ctx| {
                 Box::pin(run::attempt(spec.clone(), params, ctx))
             })
         })

@@ -1,0 +1,122 @@
+//! How much a worker may claim: pure.
+
+use std::time::Duration;
+
+/// Where a worker stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Books {
+    /// How many tasks may run at once.
+    pub(crate) concurrency: u32,
+    /// How many more may wait here for one of these to end.
+    pub(crate) buffer: u32,
+    /// Tasks that run, or wait here to.
+    pub(crate) held: u32,
+    /// Tasks that claims under way may bring.
+    pub(crate) asked: u32,
+    /// Ends of attempts that the queue has not taken yet.
+    pub(crate) unsettled: u32,
+    /// It stops, or was told to pause.
+    pub(crate) resting: bool,
+    /// A suspect waits for a process of its own.
+    pub(crate) run_empty: bool,
+    /// One of those that it holds is a suspect.
+    pub(crate) suspect: bool,
+}
+
+/// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up.
+const UNSETTLED: u32 = 4;
+/// What waits here for a slot may be expected to wait so long.
+const AHEAD: Duration = Duration::from_millis(50);
+
+impl Books {
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.held + self.asked + self.unsettled == 0
+    }
+
+    /// How many tasks may be claimed now.
+    pub(crate) fn room(&self) -> u32 {
+        let too_many_unsettled = self.unsettled >= self.concurrency.saturating_mul(UNSETTLED);
+        if self.resting || self.suspect || too_many_unsettled {
+            return 0;
+        }
+        if self.run_empty {
+            return u32::from(self.holds_nothing());
+        }
+        self.concurrency.saturating_add(self.buffer).saturating_sub(self.held + self.asked)
+    }
+}
+
+/// How many tasks to claim beyond those that can start at once, so that short ones need not wait for a round trip
+/// each: as many as one slot runs within 50 ms, at most one a slot, and none while no task is known to be so short.
+///
+/// `mean` is what attempts took lately; `youngest` is the age of the attempt that started last, of those that run: where
+/// no slot was freed for so long, the mean is out of date.
+pub(crate) fn buffer(mean: Option<Duration>, youngest: Option<Duration>, concurrency: u32) -> u32 {
+    let Some(mean) = mean else { return 0 };
+    if youngest.is_some_and(|age| age >= AHEAD) {
+        return 0;
+    }
+    let ahead = AHEAD.as_nanos() / mean.as_nanos().max(1);
+    u32::try_from(ahead).unwrap_or(u32::MAX).min(concurrency)
+}
+
+/// The mean of what attempts took, in which the last few weigh most.
+pub(crate) fn mean(before: Option<Duration>, ran: Duration) -> Duration {
+    before.map_or(ran, |before| before.saturating_mul(7).saturating_add(ran) / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Books = Books {
+        concurrency: 4,
+        buffer: 0,
+        held: 1,
+        asked: 1,
+        unsettled: 1,
+        resting: false,
+        run_empty: false,
+        suspect: false,
+    };
+
+    #[test]
+    fn only_what_can_start_at_once_is_claimed_and_a_buffer() {
+        assert_eq!(BUSY.room(), 2);
+        assert_eq!(Books { held: 4, ..BUSY }.room(), 0);
+        assert_eq!(Books { held: 4, buffer: 3, ..BUSY }.room(), 2);
+    }
+
+    #[test]
+    fn nothing_is_claimed_beside_a_suspect_at_rest_or_with_many_unsettled() {
+        assert_eq!(Books { suspect: true, ..BUSY }.room(), 0);
+        assert_eq!(Books { resting: true, ..BUSY }.room(), 0);
+        assert_eq!(Books { unsettled: 16, ..BUSY }.room(), 0);
+    }
+
+    #[test]
+    fn a_worker_asked_to_run_empty_claims_once_it_holds_nothing() {
+        assert_eq!(Books { run_empty: true, ..BUSY }.room(), 0);
+        let empty = Books { run_empty: true, held: 0, asked: 0, unsettled: 0, ..BUSY };
+        assert_eq!(empty.room(), 1);
+    }
+
+    #[test]
+    fn the_buffer_holds_what_a_slot_runs_in_fifty_milliseconds() {
+        let ms = Duration::from_millis;
+        assert_eq!(buffer(None, None, 64), 0, "nothing is known");
+        assert_eq!(buffer(Some(ms(10)), None, 64), 5);
+        assert_eq!(buffer(Some(ms(10)), Some(ms(9)), 4), 4, "at most one a slot");
+        assert_eq!(buffer(Some(ms(51)), None, 64), 0);
+        assert_eq!(buffer(Some(Duration::ZERO), None, 64), 64);
+        assert_eq!(buffer(Some(ms(1)), Some(ms(50)), 64), 0, "those that run now are longer");
+    }
+
+    #[test]
+    fn the_mean_follows_what_attempts_take_now() {
+        let ms = Duration::from_millis;
+        assert_eq!(mean(None, ms(80)), ms(80));
+        let after = (0..40).fold(ms(1), |before, _| mean(Some(before), ms(80)));
+        assert!(after > ms(75), "{after:?}");
+    }
+}

@@ -1,0 +1,122 @@
+use std::{sync::Arc, time::Duration};
+
+use task_core::{Batch, Claim, Incarnation, Name, Outcome, Registration, Settlement};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::share::{Ask, Standing, View, Wait};
+
+/// How long a claim waits for a task. A worker that stops recalls it.
+const LONG: Duration = Duration::from_secs(5);
+/// The same where others wait for the slots, and in a drain, which looks so often whether all is done.
+const SHORT: Duration = Duration::from_millis(200);
+/// A queue that was found empty is left alone so long while others have tasks.
+const REST: Duration = Duration::from_millis(20);
+
+/// A named queue, as the worker stands to it.
+pub(super) struct Lane {
+    pub(super) name: Name,
+    pub(super) standing: Standing,
+    /// The number of the last claim.
+    number: u64,
+    pub(super) claim: Option<UnderWay>,
+    /// Ends that are on their way to the queue.
+    pub(super) settling: Vec<Settlement>,
+    /// Ends that are to be sent.
+    pub(super) unsettled: Vec<Settlement>,
+    /// Claims in a row that found nothing.
+    pub(super) dry: u32,
+    /// Something in it is due later.
+    pub(super) due_later: bool,
+    /// It asked this worker to run empty.
+    pub(super) run_empty: bool,
+    emptied: Option<Instant>,
+}
+
+/// A claim that is not answered yet.
+pub(super) struct UnderWay {
+    pub(super) tasks: u32,
+    pub(super) wait: Wait,
+    pub(super) recall: CancellationToken,
+}
+
+impl Lane {
+    pub(super) fn new(name: Name, weight: u32) -> Self {
+        Self {
+            name,
+            standing: Standing::new(weight),
+            number: 0,
+            claim: None,
+            settling: Vec::new(),
+            unsettled: Vec::new(),
+            dry: 0,
+            due_later: false,
+            run_empty: false,
+            emptied: None,
+        }
+    }
+
+    pub(super) fn view(&self) -> View {
+        let rested = self.emptied.is_none_or(|emptied| emptied.elapsed() >= REST);
+        View { standing: self.standing, asked: self.claim.is_some(), rested }
+    }
+
+    /// The next claim, from now on under way.
+    pub(super) fn claim(
+        &mut self,
+        ask: Ask,
+        worker: Incarnation,
+        registration: &Arc<Registration>,
+        drain: bool,
+    ) -> (Claim, CancellationToken) {
+        self.number += 1;
+        let mut claim = Claim::new(self.name.clone(), worker, registration.clone(), self.number);
+        claim.max_tasks = ask.tasks as usize;
+        claim.wait = match ask.wait {
+            Wait::No => Duration::ZERO,
+            Wait::Long if !drain => LONG,
+            Wait::Long | Wait::Short => SHORT,
+        };
+        let recall = CancellationToken::new();
+        self.claim = Some(UnderWay { tasks: ask.tasks, wait: ask.wait, recall: recall.clone() });
+        (claim, recall)
+    }
+
+    /// The claim under way was answered with so many tasks.
+    pub(super) fn answered(&mut self, tasks: usize, due_later: bool) {
+        self.claim = None;
+        self.due_later = due_later;
+        self.dry = if tasks == 0 { self.dry.saturating_add(1) } else { 0 };
+        self.emptied = (tasks == 0).then(Instant::now);
+    }
+
+    /// Ends the wait of the claim under way. What it has brought is not lost.
+    pub(super) fn recall(&self) {
+        if let Some(claim) = &self.claim {
+            claim.recall.cancel();
+        }
+    }
+
+    /// The ends to send now, moved to `settling`.
+    pub(super) fn take_unsettled(&mut self) -> Vec<Settlement> {
+        if !self.settling.is_empty() {
+            return Vec::new();
+        }
+        // what is given back goes to the front, where a claim of our own that still waits would take it again
+        let claiming = self.claim.is_some();
+        let now = |end: &mut Settlement| !claiming || end.outcome != Outcome::Released;
+        self.settling = self.unsettled.extract_if(.., now).take(Batch::MAX).collect();
+        self.settling.clone()
+    }
+
+    pub(super) fn owed(&self) -> usize {
+        self.unsettled.len() + self.settling.len()
+    }
+
+    /// Starts afresh, under another incarnation: what is still to be settled is not its own any more.
+    pub(super) fn start_afresh(&mut self) -> usize {
+        self.recall();
+        (self.number, self.claim, self.run_empty) = (0, None, false);
+        std::mem::take(&mut self.unsettled).len()
+    }
+}
