@@ -3,7 +3,8 @@
 use std::{env, path::PathBuf};
 
 use task_core::{Backends, QueueError, TaskQueue};
-use task_worker::{TaskRegistry, TaskWorker, command::TaskFile};
+use task_worker::{TaskRegistry, TaskWorker, WorkerError, command::TaskFile};
+use tokio::sync::watch;
 
 use crate::{
     app::Setup,
@@ -13,6 +14,7 @@ use crate::{
     logging,
     orchestrate::registry,
     settings::{Logs, LoneWorker, Surroundings, WorkerSettings},
+    signals::{Order, Signals},
 };
 
 impl WorkerSettings {
@@ -60,9 +62,7 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
             Some(_) => TaskQueue::new(ClosedSet::new(queue, registry.names())),
             None => queue,
         };
-        let worker =
-            TaskWorker::from_env(queue, registry).map_err(|error| (Exit::Usage, error.to_string()))?;
-        worker.run().await.map_err(|error| (Exit::NoQueue, error.to_string()))
+        run(TaskWorker::from_env(queue, registry).map_err(cannot_start)?).await
     })
 }
 
@@ -80,12 +80,51 @@ pub(crate) fn alone(lone: &LoneWorker, backends: &Backends) -> Exit {
             .await;
         let queue = queue.map_err(|error| Exit::no_queue(&error))?;
         let worker = lone.worker.apply(TaskWorker::new(queue, registry)).label(lone.label.clone());
-        let ended = if lone.drain { worker.drain().await } else { worker.run().await };
-        ended.map_err(|error| (Exit::NoQueue, error.to_string()))
+        if lone.drain { drain(worker).await } else { run(worker).await }
     })
 }
 
-fn block_on(life: impl Future<Output = Result<(), (Exit, String)>>) -> Exit {
+async fn run(worker: TaskWorker) -> Result<Exit, (Exit, String)> {
+    worker.run().await.map_err(cannot_start)?;
+    Ok(Exit::Done)
+}
+
+/// A signal cuts the drain short, gracefully; a second one ends it.
+async fn drain(worker: TaskWorker) -> Result<Exit, (Exit, String)> {
+    let mut signals = Signals::new().map_err(|error| cannot_start(error.into()))?;
+    let (told, mut heard) = watch::channel(None);
+    let second = async {
+        loop {
+            if let Order::Stop(number) = signals.next().await
+                && told.send_replace(Some(number)).is_some()
+            {
+                return number;
+            }
+        }
+    };
+    let first = async move { drop(heard.wait_for(Option::is_some).await) };
+    let drained = tokio::select! {
+        drained = worker.drain_until(first) => drained.map_err(cannot_start)?,
+        // what runs is given back by the end of its lease
+        number = second => return Ok(Exit::Signal(number)),
+    };
+    let signal = *told.borrow();
+    Ok(match signal {
+        Some(number) if drained.cut_short => Exit::Signal(number),
+        _ if drained.is_success() => Exit::Done,
+        _ => Exit::TaskFailed,
+    })
+}
+
+fn cannot_start(error: WorkerError) -> (Exit, String) {
+    let exit = match error {
+        WorkerError::Env { .. } | WorkerError::Invalid(_) => Exit::Usage,
+        _ => Exit::NoQueue,
+    };
+    (exit, error.to_string())
+}
+
+fn block_on(life: impl Future<Output = Result<Exit, (Exit, String)>>) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::NoQueue, format!("can't start the runtime: {error}")),
@@ -94,7 +133,7 @@ fn block_on(life: impl Future<Output = Result<(), (Exit, String)>>) -> Exit {
     // a blocking task that can't be stopped must not keep the process
     runtime.shutdown_background();
     match ended {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err((exit, error)) => fail(exit, error),
     }
 }
