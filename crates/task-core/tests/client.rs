@@ -215,3 +215,16 @@ async fn of_many_messages_one_that_is_too_large_is_answered_so_and_the_others_co
     assert!(error.contains("1003 bytes, and 100 are allowed"), "{error}");
     assert_eq!(store.0.lock().unwrap().records.len(), 2);
 }
+
+/// A thousand messages of a megabyte in one call hold the server up for everyone, and some refuse so large a call.
+#[tokio::test]
+async fn many_messages_travel_in_calls_of_about_a_megabyte() {
+    let store = Store::new([Fate::Fine]);
+    let messages = ["a", "b", "c"].map(|id| {
+        let params = task_core::encode(&"x".repeat(600_000)).unwrap();
+        TaskMessage::new(id.parse().unwrap(), "a", params, TaskOptions::default()).unwrap()
+    });
+    let answers = TaskQueue::new(store.clone()).enqueue_messages(messages.to_vec()).await.unwrap();
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(Enqueued::Queued))));
+    assert_eq!(store.calls(), 3);
+}

@@ -36,7 +36,7 @@ struct Open {
 }
 
 /// A batch leaves with at most so many bytes of params, so that no call holds up the server.
-const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 
 impl Gather {
     /// Sends a message with those that others send now; the answer is its own.

@@ -157,7 +157,7 @@ impl TaskQueue {
         }
         let mut batches = Vec::new();
         for (queue, places) in by_queue {
-            for places in places.chunks(Batch::MAX) {
+            for places in in_batches(&places, |place| messages[place].params.len()) {
                 let batch: Vec<TaskMessage> = places.iter().map(|place| messages[*place].clone()).collect();
                 batches.push((places.to_vec(), (self.0.send)(Batch::new(queue.clone(), batch))));
             }
@@ -252,6 +252,22 @@ fn check_size(name: &(impl AsRef<str> + ?Sized), size: usize, limit: usize) -> R
         "the params of `{name}` have {size} bytes, and {limit} are allowed; keep the data elsewhere and enqueue its name, \
          or raise the limit with TaskQueue::max_payload"
     )))
+}
+
+/// Splits places so that no batch has too many messages, or too many bytes for one call; one message always fits.
+fn in_batches(mut places: &[usize], size: impl Fn(usize) -> usize) -> Vec<&[usize]> {
+    let mut batches = Vec::new();
+    while !places.is_empty() {
+        let mut bytes = 0;
+        let fits = places.iter().take(Batch::MAX).take_while(|place| {
+            bytes += size(**place);
+            bytes <= gather::MAX_BYTES
+        });
+        let (batch, rest) = places.split_at(fits.count().max(1));
+        batches.push(batch);
+        places = rest;
+    }
+    batches
 }
 
 async fn send(backend: &dyn DynQueue, batch: Batch, deadline: Duration) -> Result<EnqueueReply, QueueError> {

@@ -1,0 +1,6 @@
+//! The real binary on a real Redis, as a shell sees it.
+
+mod bad_input;
+mod flows;
+mod pair;
+mod server;
