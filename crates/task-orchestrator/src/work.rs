@@ -47,6 +47,7 @@ async fn feed(settings: &Settings, queue: TaskQueue, crew: &mut Crew) -> anyhow:
                 Order::Reload => crew.tell(Command::Reload).await,
                 Order::Stop(number) => {
                     let again = signal.replace(number).is_some();
+                    tracing::info!("{}", if again { "told to stop now" } else { "told to stop" });
                     stage.send_replace(Stage::Close);
                     crew.tell(if again { Command::StopNow } else { Command::Stop }).await;
                 }

@@ -52,7 +52,7 @@ fn read(datagram: &str, start: Start) -> Vec<Event> {
             Some(("READY", "1")) => events.push(Event::Ready(start)),
             Some(("WATCHDOG", "1")) => events.push(Event::Alive { start, watchdog: true }),
             Some(("STATUS", status)) => {
-                tracing::info!(start, status = %status.escape_debug(), "a worker says");
+                tracing::debug!(start, status = %status.escape_debug(), "a worker says");
                 events.push(Event::Alive { start, watchdog: false });
             }
             Some(_) => events.push(Event::Alive { start, watchdog: false }),
