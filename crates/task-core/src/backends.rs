@@ -10,6 +10,13 @@ pub trait FromUrl: Queue + Sized {
     /// Whether it takes this URL.
     fn accepts(url: &str) -> bool;
 
+    /// Whether what this URL opens lives in the process that opens it, so that workers in other processes would each
+    /// have a queue of their own. By default it does not.
+    fn in_process(url: &str) -> bool {
+        let _ = url;
+        false
+    }
+
     /// Opens it. An answer means that the backend was reached, once.
     ///
     /// # Errors
@@ -23,6 +30,7 @@ type Opened<'a> = Pin<Box<dyn Future<Output = Result<TaskQueue, QueueError>> + S
 struct Backend {
     urls: &'static str,
     accepts: fn(&str) -> bool,
+    in_process: fn(&str) -> bool,
     open: for<'a> fn(&'a str) -> Opened<'a>,
 }
 
@@ -42,6 +50,7 @@ impl Backends {
         self.0.push(Backend {
             urls: B::URLS,
             accepts: B::accepts,
+            in_process: B::in_process,
             open: |url| Box::pin(async move { Ok(TaskQueue::new(B::from_url(url).await?)) }),
         });
         self
@@ -50,6 +59,11 @@ impl Backends {
     /// Whether one of them takes this URL.
     pub fn accepts(&self, url: &str) -> bool {
         self.0.iter().any(|backend| (backend.accepts)(url))
+    }
+
+    /// Whether the backend that opens this URL lives in the process that opens it.
+    pub fn in_process(&self, url: &str) -> bool {
+        self.0.iter().find(|backend| (backend.accepts)(url)).is_some_and(|backend| (backend.in_process)(url))
     }
 
     /// The URLs that they take, for messages.

@@ -12,7 +12,7 @@ use crate::{
     crew::Crew,
     exit::Exit,
     inside, monitoring,
-    settings::{Program, Settings, is_memory},
+    settings::{Program, Settings},
     supervisor::Supervisor,
     work::work,
 };
@@ -44,7 +44,7 @@ pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup
         };
         warn(&queue).await;
         let observations = Arc::<Observations>::default();
-        let crew = if is_memory(&settings.url) {
+        let crew = if settings.inside {
             match registry(file, setup).await {
                 Ok(registry) => start_inside(settings, queue.clone(), registry),
                 Err(error) => return fail(Exit::Usage, format!("{error:#}")),

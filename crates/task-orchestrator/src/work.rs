@@ -10,7 +10,7 @@ use crate::{
     crew::{Command, Crew},
     exit::Exit,
     logging,
-    settings::{Input, Settings, is_memory},
+    settings::{Input, Settings},
     signals::{Order, Signals},
     silence::Silence,
 };
@@ -104,7 +104,7 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
 fn say_end(settings: &Settings, tally: &Tally, took: Duration) {
     let fate = match tally.left {
         0 => "",
-        _ if is_memory(&settings.url) => "; what is not final ends with this process, as `memory:` does",
+        _ if settings.inside => "; what is not final ends with this process, as its queue does",
         _ => "; what is not final stays queued",
     };
     eprintln!("{tally}, in {:.1} s{fate}", took.as_secs_f64());

@@ -273,6 +273,10 @@ impl FromUrl for MemoryQueue {
         url == "memory" || url.starts_with("memory:")
     }
 
+    fn in_process(_url: &str) -> bool {
+        true
+    }
+
     /// A new queue each time: what is in one process is found by its handles, not by its URL.
     async fn from_url(url: &str) -> Result<Self, QueueError> {
         match url {

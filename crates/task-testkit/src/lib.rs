@@ -10,6 +10,7 @@ mod harness;
 mod hostile;
 mod model;
 mod random;
+mod redis_server;
 mod sim;
 mod stage;
 
@@ -19,6 +20,7 @@ pub use hostile::{Hostile, Mishap};
 pub use model::ModelQueue;
 #[doc(hidden)]
 pub use random::run_random_operations;
+pub use redis_server::RedisServer;
 pub use sim::Sim;
 
 /// Runs futures at the same time, and answers what each answered, in their order.

@@ -6,13 +6,10 @@ mod weights;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use task_core::{Backends, Name, parse_duration};
+use task_core::{Backends, Name, parse_duration, without_password};
 use tracing::level_filters::LevelFilter;
 
-pub(crate) use self::{
-    program::Program,
-    queue_url::{is_memory, redis_parts},
-};
+pub(crate) use self::{program::Program, queue_url::redis_parts};
 use crate::cli::{OrchestratorArgs, WorkerArgs};
 
 /// What was wrong, with what value, and the remedy.
@@ -64,6 +61,8 @@ pub(crate) enum Input {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) url: String,
+    /// The queue lives in this process, and so must the workers.
+    pub(crate) inside: bool,
     pub(crate) workers: u32,
     pub(crate) worker: WorkerSettings,
     pub(crate) program: Program,
@@ -103,15 +102,16 @@ impl Settings {
         let url = queue_url::resolve(args.queue, around)?;
         let url = if url.is_empty() { "memory:".into() } else { url };
         let program = Program::resolve(args.worker, args.args, around)?;
-        if is_memory(&url) {
+        let inside = around.backends.in_process(&url);
+        if inside {
             if args.input.is_none() {
-                return Err(Mistake(
-                    "the queue `memory:` lives in this process, and nothing could enqueue on it: give it tasks with \
-                     --input FILE, or a queue that other programs reach with -q localhost:6379"
-                        .into(),
-                ));
+                return Err(Mistake(format!(
+                    "the queue `{}` lives in this process, and nothing could enqueue on it: give it tasks with \
+                     --input FILE, or a queue that other programs reach with -q localhost:6379",
+                    without_password(&url)
+                )));
             }
-            program.must_run_inside()?;
+            program.must_run_inside(&url)?;
         }
         let input = args.input.map(|file| match file.to_str() {
             Some("-") => Ok(Input::Stdin),
@@ -135,6 +135,7 @@ impl Settings {
         };
         Ok(Self {
             url,
+            inside,
             workers: args.workers,
             worker: WorkerSettings {
                 queues: weights::resolve(&args.queue_name, around)?,
@@ -164,7 +165,7 @@ impl Settings {
 impl LoneWorker {
     pub(crate) fn resolve(args: WorkerArgs, around: &Surroundings<'_>) -> Result<Self, Mistake> {
         let url = queue_url::resolve(args.queue.or(args.redis_url), around)?;
-        if url.is_empty() || is_memory(&url) {
+        if url.is_empty() || around.backends.in_process(&url) {
             return Err(Mistake(
                 "a task-worker alone needs a queue that other programs reach: give one with -q localhost:6379 or \
                  --redis-url redis://localhost:6379 (`memory:` lives inside one process: task-orchestrator --input runs \

@@ -60,12 +60,13 @@ impl Program {
     }
 
     /// Tasks on the embedded queue run inside this process.
-    pub(super) fn must_run_inside(&self) -> Result<(), Mistake> {
+    pub(super) fn must_run_inside(&self, url: &str) -> Result<(), Mistake> {
         match self {
             Self::BuiltIn { .. } => Ok(()),
             Self::Other { path, .. } => Err(Mistake(format!(
-                "the queue `memory:` lives in this process, and `{}` would run in others, which can't share it: give a \
+                "the queue `{}` lives in this process, and `{}` would run in others, which can't share it: give a \
                  queue that they reach with -q localhost:6379, or a tasks file (.toml) in place of the program",
+                task_core::without_password(url),
                 path.display()
             ))),
         }

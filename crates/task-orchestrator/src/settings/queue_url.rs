@@ -23,11 +23,6 @@ pub(super) fn resolve(flag: Option<String>, around: &Surroundings<'_>) -> Result
     Ok(url)
 }
 
-/// The embedded queue, which no other process reaches.
-pub(crate) fn is_memory(url: &str) -> bool {
-    url == "memory" || url.starts_with("memory:")
-}
-
 /// REDIS_URL, and REDIS_HOST and REDIS_PORT where there is one host, for programs that read these.
 pub(crate) fn redis_parts(url: &str) -> Option<(String, Option<(String, String)>)> {
     let full = match url.split_once("://") {

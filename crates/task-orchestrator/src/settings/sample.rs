@@ -11,6 +11,7 @@ impl Settings {
         let long = Duration::from_secs(60);
         Self {
             url: "memory:".into(),
+            inside: true,
             workers: 1,
             worker: WorkerSettings {
                 queues: vec![(Name::DEFAULT_QUEUE, 1)],

@@ -59,6 +59,7 @@ fn settings(worker: PathBuf, folder: PathBuf, grace: Duration) -> Settings {
     let sample = Settings::sample();
     Settings {
         url: "localhost:6379".into(),
+        inside: false,
         worker: WorkerSettings { grace, ..sample.worker },
         program: Program::Other { path: worker, args: vec![folder.into()] },
         ..sample

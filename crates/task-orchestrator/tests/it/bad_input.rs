@@ -1,9 +1,7 @@
 use std::{fmt::Write as _, net::TcpListener};
+use task_testkit::RedisServer;
 
-use crate::{
-    command_line::{Folder, Ran, WORKER},
-    redis::Server,
-};
+use crate::command_line::{Folder, Ran, WORKER};
 
 const TASKS: &str = "[tasks.say]\ncommand = [\"echo\", \"a\"]\n";
 
@@ -124,7 +122,7 @@ fn a_param_is_one_argument_whatever_is_in_it_and_never_an_option() {
 
 #[test]
 fn a_name_that_no_worker_of_the_batch_knows_fails_at_once_on_redis_too() {
-    let server = Server::start(&[]);
+    let server = RedisServer::start(&[]);
     let jobs = "{\"task\": \"nobody\", \"id\": \"n\"}\n{\"task\": \"say\", \"id\": \"a\"}\n";
     let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", jobs);
     let ran = folder.run(&format!("-n 2 --no-monitoring -q {} --input jobs.jsonl --drain", server.url()));
@@ -139,7 +137,7 @@ fn a_name_that_no_worker_of_the_batch_knows_fails_at_once_on_redis_too() {
 
 #[test]
 fn a_redis_that_refuses_us_is_told_with_the_remedy_and_without_the_password() {
-    let server = Server::start(&["--requirepass", "s3cret"]);
+    let server = RedisServer::start(&["--requirepass", "s3cret"]);
     let folder = folder();
     for (url, words) in [
         (server.url(), &["NOAUTH", "redis://user:password@host"][..]),
@@ -159,7 +157,7 @@ fn a_redis_that_refuses_us_is_told_with_the_remedy_and_without_the_password() {
 
 #[test]
 fn a_redis_that_may_evict_tasks_is_warned_of_at_the_start() {
-    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let server = RedisServer::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
     let ran = folder().run(&format!("-q {} --drain --no-monitoring", server.url()));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("allkeys-lru") && ran.stderr.contains("noeviction"), "{}", ran.stderr);
@@ -167,7 +165,7 @@ fn a_redis_that_may_evict_tasks_is_warned_of_at_the_start() {
 
 #[test]
 fn a_batch_waits_for_a_full_redis_and_says_so() {
-    let server = Server::start(&["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"]);
+    let server = RedisServer::start(&["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"]);
     let folder =
         Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", "{\"task\": \"say\", \"id\": \"a\"}\n");
     let mut running =

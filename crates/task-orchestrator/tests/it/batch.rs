@@ -7,11 +7,9 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
+use task_testkit::RedisServer;
 
-use crate::{
-    command_line::{Folder, ORCHESTRATOR, Ran},
-    redis::Server,
-};
+use crate::command_line::{Folder, ORCHESTRATOR, Ran};
 
 const TASKS: &str = r#"
 [tasks.count]
@@ -51,7 +49,7 @@ fn each_result_is_one_line_of_json_and_the_exit_code_is_zero() {
 
 #[test]
 fn four_processes_share_a_batch_on_redis() {
-    let server = Server::start(&[]);
+    let server = RedisServer::start(&[]);
     // each run waits until four processes are at it, which they only are together
     let meet = "touch here.$PPID; until [ $(ls here.* | wc -l) = 4 ]; do sleep 0.02; done; echo $PPID";
     let tasks = format!("[tasks.meet]\ncommand = [\"sh\", \"-c\", \"{meet}\"]\ntimeout = \"30s\"\n");

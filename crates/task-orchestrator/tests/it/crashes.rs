@@ -4,13 +4,14 @@ use std::{fmt::Write as _, time::Instant};
 
 use rustix::process::Signal;
 use task_core::{TaskHandle, TaskStatus};
+use task_testkit::RedisServer;
 
-use crate::{PATIENCE, command_line::Folder, kill, line_of, redis::Server, service::TASKS};
+use crate::{PATIENCE, command_line::Folder, kill, line_of, service::TASKS};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_task_of_a_killed_worker_runs_elsewhere_in_well_under_a_second() {
-    let (server, folder) = (Server::start(&[]), Folder::new().file("tasks.toml", TASKS));
-    let queue = server.queue().await;
+    let (server, folder) = (RedisServer::start(&[]), Folder::new().file("tasks.toml", TASKS));
+    let queue = crate::queue(&server).await;
     let running = folder.start(&format!("-n 4 --no-monitoring -q {}", server.url()));
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
     let worker = line_of(&folder.path("held.a.1"));
@@ -31,7 +32,7 @@ async fn the_task_of_a_killed_worker_runs_elsewhere_in_well_under_a_second() {
 #[test]
 fn two_poison_tasks_fail_alone_and_none_of_their_forty_neighbours_with_them() {
     // elsewhere, one job that kills its process failed 63 neighbours that were running beside it
-    let server = Server::start(&[]);
+    let server = RedisServer::start(&[]);
     let tasks = format!("{TASKS}\n[tasks.poison]\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID; sleep 60\"]\n");
     let mut jobs = String::new();
     for i in 0..42 {

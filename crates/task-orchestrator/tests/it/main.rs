@@ -6,7 +6,6 @@ mod command_line;
 mod crashes;
 mod monitoring;
 mod outage;
-mod redis;
 mod service;
 
 use std::{
@@ -14,6 +13,10 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
+
+use task_core::TaskQueue;
+use task_queue_redis::RedisQueue;
+use task_testkit::RedisServer;
 
 /// Far more than anything here takes; it only ends a test that hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +46,11 @@ pub(crate) fn line_of(file: &Path) -> String {
 pub(crate) fn has_ended(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+}
+
+/// A queue as a producer has it.
+pub(crate) async fn queue(server: &RedisServer) -> TaskQueue {
+    TaskQueue::new(RedisQueue::connect(&server.url()).await.unwrap())
 }
 
 pub(crate) fn kill(pid: &str) {

@@ -6,8 +6,9 @@ use std::{
 };
 
 use rustix::process::Signal;
+use task_testkit::RedisServer;
 
-use crate::{command_line::Folder, eventually, redis::Server, service::TASKS};
+use crate::{command_line::Folder, eventually, service::TASKS};
 
 /// A port that is free, or was a moment ago.
 fn port() -> u16 {
@@ -29,7 +30,7 @@ fn get(port: u16, path: &str) -> (u16, String) {
 
 #[test]
 fn a_service_serves_metrics_and_probes_and_is_not_ready_while_its_queue_is_away() {
-    let mut server = Server::start(&[]);
+    let mut server = RedisServer::start(&[]);
     let (folder, port) = (Folder::new().file("tasks.toml", TASKS), port());
     let running = folder.start(&format!("-n 2 -q {} --monitoring-port {port}", server.url()));
     eventually("both workers are seen", || {
@@ -48,7 +49,7 @@ fn a_service_serves_metrics_and_probes_and_is_not_ready_while_its_queue_is_away(
 
 #[test]
 fn workers_that_all_come_to_nothing_are_counted_and_make_the_service_unready() {
-    let (server, port) = (Server::start(&[]), port());
+    let (server, port) = (RedisServer::start(&[]), port());
     let folder = Folder::new().program("myworker", "#!/bin/sh\nexit 3\n");
     let running = folder.start(&format!("-n 1 -q {} --monitoring-port {port} ./myworker", server.url()));
     let (_, text) =

@@ -8,8 +8,9 @@ use std::{
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use task_core::TaskHandle;
+use task_testkit::RedisServer;
 
-use crate::{PATIENCE, command_line::Folder, line_of, redis::Server};
+use crate::{PATIENCE, command_line::Folder, line_of};
 
 const TASKS: &str = r#"
 [tasks.echo]
@@ -22,10 +23,10 @@ command = ["sh", "-c", "echo $PPID > waits.$TASK_ATTEMPT; until [ -e go ]; do sl
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let folder = Folder::new().file("tasks.toml", TASKS);
     let running = folder.start(&format!("-n 2 --no-monitoring -q {}", server.url()));
-    let queue = server.queue().await.deadline(Duration::from_secs(20));
+    let queue = crate::queue(&server).await.deadline(Duration::from_secs(20));
     let before: TaskHandle<Value> = queue.enqueue_named("wait", &json!({})).await.unwrap();
     line_of(&folder.path("waits.1"));
 
@@ -53,10 +54,10 @@ async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_service_whose_redis_is_away_stops_without_waiting_for_it() {
     // each idle worker waited its whole grace for the answer to its last claim, and was killed then
-    let mut server = Server::start(&[]);
+    let mut server = RedisServer::start(&[]);
     let folder = Folder::new().file("tasks.toml", TASKS);
     let running = folder.start(&format!("-n 2 --no-monitoring -q {}", server.url()));
-    let queue = server.queue().await;
+    let queue = crate::queue(&server).await;
     let task: TaskHandle<Value> = queue.enqueue_named("echo", &json!(1)).await.unwrap();
     task.result(PATIENCE).await.unwrap();
     server.kill();

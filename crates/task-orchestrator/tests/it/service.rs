@@ -6,12 +6,12 @@ use futures_util::future::join_all;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use task_core::{TaskHandle, TaskStatus};
+use task_testkit::RedisServer;
 
 use crate::{
     PATIENCE,
     command_line::{Folder, Ran, WORKER},
     eventually, has_ended, line_of,
-    redis::Server,
 };
 
 pub(crate) const TASKS: &str = r#"
@@ -28,15 +28,15 @@ fn folder() -> Folder {
     Folder::new().file("tasks.toml", TASKS)
 }
 
-fn line(server: &Server) -> String {
+fn line(server: &RedisServer) -> String {
     format!("-n 4 --no-monitoring -q {} --grace 100ms", server.url())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_gets_the_results_of_what_it_enqueues_and_the_service_stops_cleanly() {
-    let (server, folder) = (Server::start(&["--appendonly", "yes"]), folder());
+    let (server, folder) = (RedisServer::start(&["--appendonly", "yes"]), folder());
     let running = folder.start(&line(&server));
-    let queue = server.queue().await;
+    let queue = crate::queue(&server).await;
     let handles = join_all((0..200).map(|i| {
         let queue = queue.clone();
         async move { queue.enqueue_named::<Value>("echo", &json!({"n": i})).await.unwrap() }
@@ -53,8 +53,8 @@ async fn an_app_gets_the_results_of_what_it_enqueues_and_the_service_stops_clean
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_runs_when_the_service_is_told_to_stop_is_given_back_uncounted() {
-    let (server, folder) = (Server::start(&[]), folder());
-    let queue = server.queue().await;
+    let (server, folder) = (RedisServer::start(&[]), folder());
+    let queue = crate::queue(&server).await;
     let running = folder.start(&line(&server));
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
     line_of(&folder.path("held.a.1"));
@@ -68,8 +68,8 @@ async fn a_task_that_runs_when_the_service_is_told_to_stop_is_given_back_uncount
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_stop_when_their_orchestrator_is_killed_and_what_they_ran_is_not_lost() {
-    let (server, folder) = (Server::start(&[]), folder());
-    let queue = server.queue().await;
+    let (server, folder) = (RedisServer::start(&[]), folder());
+    let queue = crate::queue(&server).await;
     let running = folder.start(&line(&server));
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
     let worker = line_of(&folder.path("held.a.1"));
@@ -86,8 +86,8 @@ async fn workers_stop_when_their_orchestrator_is_killed_and_what_they_ran_is_not
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_whose_code_comes_with_a_rolling_restart_waits_for_it_and_starves_nobody() {
-    let (server, folder) = (Server::start(&[]), folder());
-    let queue = server.queue().await;
+    let (server, folder) = (RedisServer::start(&[]), folder());
+    let queue = crate::queue(&server).await;
     let running = folder.start(&line(&server));
     let new: TaskHandle<Value> = queue.enqueue_named("new", &json!({"a": 1})).await.unwrap();
     let old: TaskHandle<Value> = queue.enqueue_named("echo", &json!({"b": 2})).await.unwrap();
@@ -106,8 +106,8 @@ async fn a_task_whose_code_comes_with_a_rolling_restart_waits_for_it_and_starves
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_worker_takes_the_flags_of_other_frameworks_and_ends_when_its_queue_is_empty() {
-    let (server, folder) = (Server::start(&[]), folder());
-    let queue = server.queue().await;
+    let (server, folder) = (RedisServer::start(&[]), folder());
+    let queue = crate::queue(&server).await;
     let task = queue.enqueue_named::<Value>("echo", &json!([1])).queue("production_jobs").await.unwrap();
     let line = format!(
         "--worker-id worker_7 --redis-url redis://{} --queue-name production_jobs --log-level WARNING \

@@ -1,0 +1,102 @@
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A redis-server of a test's own on a loopback port, without persistence unless it is told otherwise; killed, by its
+/// process id, when it is dropped.
+///
+/// It needs `redis-server` in PATH, and panics without it: a missing server fails a test, and never skips it.
+#[derive(Debug)]
+pub struct RedisServer {
+    child: Child,
+    port: u16,
+    args: Vec<String>,
+    folder: tempfile::TempDir,
+}
+
+impl RedisServer {
+    /// Starts one on a free port with these arguments of redis-server; another program may take the port first, then
+    /// the next one is tried.
+    ///
+    /// # Panics
+    /// If none gets ready.
+    pub fn start(args: &[&str]) -> Self {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0")
+                .expect("a free port")
+                .local_addr()
+                .expect("its number")
+                .port();
+            let folder = tempfile::tempdir().expect("a folder");
+            if let Some(child) = launch(port, &args, &folder) {
+                return Self { child, port, args, folder };
+            }
+        }
+        panic!("no redis-server got ready with {args:?}")
+    }
+
+    /// Its address, `127.0.0.1:PORT`, as a queue URL.
+    pub fn url(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Sends it a command by redis-cli.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn command(&self, words: &[&str]) {
+        let sent = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(words).output();
+        assert!(sent.expect("redis-cli comes with redis-server").status.success());
+    }
+
+    /// Ends it as a crash does.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it ran");
+        self.child.wait().expect("it ended");
+    }
+
+    /// Starts it again on the same port, with what it kept.
+    ///
+    /// # Panics
+    /// If it does not get ready.
+    pub fn start_again(&mut self) {
+        self.child = launch(self.port, &self.args, &self.folder).expect("the server is back on its port");
+    }
+}
+
+fn launch(port: u16, args: &[String], folder: &tempfile::TempDir) -> Option<Child> {
+    let log = folder.path().join("log");
+    std::fs::remove_file(&log).ok();
+    let mut child = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+        .arg(folder.path())
+        .arg("--logfile")
+        .arg(&log)
+        .args(args)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed");
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end && child.try_wait().expect("a child of ours").is_none() {
+        if std::fs::read_to_string(&log).unwrap_or_default().contains("Ready to accept connections") {
+            return Some(child);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().ok();
+    child.wait().ok();
+    None
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
