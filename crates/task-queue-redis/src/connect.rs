@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -44,6 +44,7 @@ pub(crate) struct Link {
     pool: Pool<Manager>,
     blocking: Mutex<Vec<MultiplexedConnection>>,
     used: Mutex<HashSet<Name>>,
+    loaded: Mutex<HashSet<String>>,
 }
 
 impl Link {
@@ -68,6 +69,7 @@ impl Link {
             pool,
             blocking: Mutex::default(),
             used: Mutex::default(),
+            loaded: Mutex::default(),
         })
     }
 
@@ -99,6 +101,9 @@ impl Link {
 
     /// Sends short commands in one write; an answer for each, in their order.
     async fn send_all(&self, commands: Vec<Cmd>) -> Result<Vec<RedisResult<Value>>, QueueError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut connection = match self.pool.get().await {
             Ok(connection) => connection,
             Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target.shown)),
@@ -136,27 +141,49 @@ impl Link {
     }
 
     /// Runs scripts one after the other, in one write; an answer for each, in their order.
+    ///
+    /// A script that the server may not know is sent as text if others follow it, since they would overtake it. Only
+    /// where a server forgot its scripts just now they do, once.
     pub(crate) async fn run_all(
         &self,
         calls: &[(&Script, &Call)],
         queue: &Name,
     ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
-        let commands = calls.iter().map(|(script, call)| script.by_hash(call)).collect();
-        let unknown = |error: &RedisError| error.code() == Some("NOSCRIPT");
+        let command = |(n, (script, call)): (usize, &(&Script, &Call))| {
+            let is_followed = n + 1 < calls.len();
+            if is_followed && !self.loaded().contains(script.hash()) {
+                script.by_text(call)
+            } else {
+                script.by_hash(call)
+            }
+        };
+        let commands = calls.iter().enumerate().map(command).collect();
         let mut answers = Vec::with_capacity(calls.len());
         for (answer, (script, call)) in self.send_all(commands).await?.into_iter().zip(calls) {
             let answer = match answer {
-                Err(error) if unknown(&error) => self.send_one(script.by_text(call)).await?,
+                Err(error) if error.code() == Some("NOSCRIPT") => {
+                    self.loaded().clear();
+                    self.send_one(script.by_text(call)).await?
+                }
                 answer => answer,
             };
             answers.push(match answer {
+                Ok(answer) => {
+                    self.loaded().insert(script.hash().to_owned());
+                    Ok(answer)
+                }
                 Err(error) if error.code() == Some("WRONGTYPE") => {
                     Err(self.find_foreign(queue, &error).await)
                 }
-                answer => answer.map_err(|error| meaning(&error, Some(queue))),
+                Err(error) => Err(meaning(&error, Some(queue))),
             });
         }
         Ok(answers)
+    }
+
+    /// The hashes of scripts that the server knew when they ran last.
+    fn loaded(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A script found a key of another kind, and does not say which: it is looked for among those that are known.

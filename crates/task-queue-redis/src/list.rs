@@ -36,7 +36,9 @@ pub(crate) async fn list(redis: &RedisQueue, queue: &Name, filter: Filter) -> Re
         }
         loop {
             let left = limit - page.tasks.len();
-            if left == 0 || looked_at >= LOOKED_AT {
+            // of a hash only whole buckets are read, which fit on an empty page
+            let fits = *source != "run" || page.tasks.is_empty();
+            if left == 0 || looked_at >= LOOKED_AT || !fits {
                 page.next = Some(format!("{source} {from}"));
                 return Ok(page);
             }

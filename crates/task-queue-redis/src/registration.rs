@@ -9,27 +9,30 @@ use crate::{
 
 /// The arguments by which a claim or a heartbeat registers: its label, its names, and all that people may look at.
 pub(crate) fn register(call: &mut Call, registration: &Registration) {
-    let Registration { label, host, pid, concurrency, names, .. } = registration;
+    let Registration { label, host, pid, concurrency, names, lease, .. } = registration;
     // each name between line ends, so that a script finds it whole
     let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
     // strings and numbers into memory can't fail
-    let about = rmp_serde::to_vec(&(label, host, pid, concurrency, names)).unwrap_or_default();
+    let about = rmp_serde::to_vec(&(label, host, pid, concurrency, names, lease.as_millis() as u64))
+        .unwrap_or_default();
     call.arg(label.as_str()).arg(format!("\n{lines}")).arg(about);
 }
 
 /// A worker as `stats` answers it; none if this release can't read its registration: nothing is decided by it.
 pub(crate) fn read(mut reply: Reply) -> Result<Option<WorkerInfo>, QueueError> {
-    let (incarnation, about, seen) = (reply.text()?, reply.bytes()?, reply.text()?);
-    let about = rmp_serde::from_slice::<(String, String, u32, u32, Vec<Name>)>(&about);
-    let Ok((label, host, pid, concurrency, names)) = about else { return Ok(None) };
+    let (incarnation, about, seen, lease_end) =
+        (reply.text()?, reply.bytes()?, reply.text()?, reply.number()?);
+    let about = rmp_serde::from_slice::<(String, String, u32, u32, Vec<Name>, u64)>(&about);
+    let Ok((label, host, pid, concurrency, names, lease)) = about else { return Ok(None) };
     let incarnation: Incarnation =
         incarnation.parse().map_err(|_| corrupt("the incarnation of a worker can't be read"))?;
-    let mut times = seen.split(',').map(|number| number.parse::<u64>().unwrap_or(0));
-    let mut next = || times.next().unwrap_or(0);
+    let (since, busy) = seen.split_once(',').unwrap_or((&seen, "0"));
     let mut registration = Registration::new(label, names);
     (registration.host, registration.pid, registration.concurrency) = (host, pid, concurrency);
-    let mut info = WorkerInfo::new(incarnation, &registration, Timestamp::from_millis(next()));
-    info.seen = Timestamp::from_millis(next());
-    info.busy = u32::try_from(next()).unwrap_or(u32::MAX);
+    let since = Timestamp::from_millis(since.parse().unwrap_or(0));
+    let mut info = WorkerInfo::new(incarnation, &registration, since);
+    // each sign of life moves the lease on, and nothing else is written for it
+    info.seen = Timestamp::from_millis(lease_end.saturating_sub(lease));
+    info.busy = busy.parse().unwrap_or(0);
     Ok(Some(info))
 }

@@ -42,6 +42,10 @@ impl Script {
         Self { text, hash }
     }
 
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+
     /// The call by hash, which can fail with NOSCRIPT and then has done nothing.
     pub(crate) fn by_hash(&self, call: &Call) -> redis::Cmd {
         call.command("EVALSHA", &self.hash)

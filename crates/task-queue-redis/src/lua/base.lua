@@ -49,7 +49,7 @@ end
 
 -- What is known of a task beyond its message; absent for a plain task that never ended an attempt. Fields:
 -- s F|X final with its message kept; a, f, c, r, g attempts (ended), failures, crashes, releases, generation;
--- x expires at; u unique lock; k retention; fp fingerprint; b, bt the record that its worker settled last, and when;
+-- x expires at, until an attempt has ended; u unique lock; k retention; fp fingerprint; b, bt the record that its worker settled last, and when;
 -- o a cancel won over that; w why it ended here; e, n ended at, kept until; l how and by which token it was settled
 -- last; lw, ls its last worker's label and start; t its entry still lies in a ready list; p where it waits aside
 -- (`q` suspects, `n`+name); pg last progress; d its params were dropped.

@@ -14,7 +14,7 @@ if not here then return { 'CLOSED' } end
 house(now, grace)
 local known = knows(inc, now)
 local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
-call('HSET', SEEN, inc, since .. ',' .. int(now) .. ',' .. ARGV[3])
+call('HSET', SEEN, inc, since .. ',' .. ARGV[3])
 for i = 7, #ARGV, 3 do
   local held = call('HGET', RUN, ARGV[i])
   if held and token_of(held) == ARGV[i + 1] then

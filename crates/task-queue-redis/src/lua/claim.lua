@@ -33,8 +33,18 @@ end
 local paused = call('HGET', META, 'paused') and 1 or 0
 local alone = call('HEXISTS', ALONE, inc)
 
+-- Whether more is due that it may take.
+local function more_due()
+  if paused == 1 then return 0 end
+  for i = 1, #known do
+    local head = call('ZRANGE', NAMED .. known[i], 0, 0, 'WITHSCORES')[2]
+    if head and tonumber(head) < BEHIND then return 1 end
+  end
+  return call('EXISTS', LEVELS)
+end
+
 if number <= was_acked or number + 8 <= high then
-  return { 'OK', int(now), 0, -1, 0, paused, alone, tasks }
+  return { 'OK', int(now), more_due(), -1, 0, paused, alone, tasks }
 end
 local given = past[3] and cmsgpack.unpack(past[3])
 if given and given[1] == number then
@@ -43,7 +53,7 @@ if given and given[1] == number then
     local have = call('HGET', RUN, ids[i])
     if have and token_of(have) == inc .. ':' .. ARGV[2] then tasks[#tasks + 1] = { have, view(ids[i]) } end
   end
-  return { 'OK', int(now), call('EXISTS', LEVELS), -1, asked_to_run_empty(inc, known), paused, alone, tasks }
+  return { 'OK', int(now), more_due(), -1, asked_to_run_empty(inc, known), paused, alone, tasks }
 end
 
 local taken, runs = {}, {}
@@ -72,9 +82,9 @@ local function take(id)
     end
     if #taken > 0 and #rec + #(s.b or '') > bytes_left then return false end
     bytes_left = bytes_left - #rec - #(s.b or '')
-    if s.x or s.p then
-      if s.x then call('ZREM', EXPIRY, id) end
-      s.x, s.p = nil, nil
+    if s.x then call('ZREM', EXPIRY, id) end
+    if s.p then
+      s.p = nil
       keep(id, s)
     end
   else
@@ -88,7 +98,6 @@ local function take(id)
   return true
 end
 
-local empty_asked = 0
 local function runs_alone(id)
   if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') end
   take(id)
@@ -124,7 +133,6 @@ if paused == 0 and alone == 0 and most > 0 then
     end
     if call('EXISTS', name) == 0 then call('ZREM', UNKNOWN, known[i]) end
   end
-  if alone == 0 then empty_asked = asked_to_run_empty(inc, known) end
   local dropped = 0
   while not full and #taken < most and dropped < 500 do
     local level = call('ZREVRANGE', LEVELS, 0, 0)[1]
@@ -144,8 +152,6 @@ if paused == 0 and alone == 0 and most > 0 then
     end
     if not ids or call('EXISTS', READY .. level) == 0 then call('ZREM', LEVELS, level) end
   end
-elseif most > 0 or paused == 1 then
-  empty_asked = paused == 0 and asked_to_run_empty(inc, known) or 0
 end
 
 if #taken > 0 then
@@ -162,10 +168,10 @@ if #taken > 0 then
   end
 end
 
-local more, due = call('EXISTS', LEVELS), -1
+local due = -1
 if paused == 1 then
-  more = 0
-elseif more == 1 then
+  -- whoever resumes wakes
+elseif call('EXISTS', LEVELS) == 1 then
   wake()
 else
   -- One worker watches the clock for the next due task, and one that was given tasks is busy with them: it leaves the
@@ -188,7 +194,4 @@ else
     end
   end
 end
-for i = 1, #known do
-  if call('EXISTS', NAMED .. known[i]) == 1 and paused == 0 then more = 1 end
-end
-return { 'OK', int(now), more, due, empty_asked, paused, alone, tasks }
+return { 'OK', int(now), more_due(), due, asked_to_run_empty(inc, known), paused, alone, tasks }

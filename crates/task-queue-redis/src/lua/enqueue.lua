@@ -16,7 +16,7 @@ end
 local ids, answers = {}, { int(now) }
 for i = 1, n do ids[i] = ARGV[4 * i - 3] end
 local there = call('HMGET', TASKS, unpack(ids))
-local seen, locks, sets, levels, later = {}, {}, {}, {}, {}
+local seen, locks, sets, levels, new = {}, {}, {}, {}, {} -- `new` in their order, since levels are first in first out
 for i = 1, n do
   local id, special = ids[i], ARGV[4 * i]
   local answer = 1
@@ -42,36 +42,34 @@ for i = 1, n do
       sets[#sets + 1] = id
       sets[#sets + 1] = record
       if lock then locks[lock] = id end
-      if f then
-        later[#later + 1] = { id = id, p = p, f = f }
-      else
-        levels[p] = levels[p] or {}
-        table.insert(levels[p], id)
-      end
+      new[#new + 1] = { id = id, p = p, f = f }
     end
   end
   answers[i + 1] = answer
 end
 if #sets > 0 then
   call('HSET', TASKS, unpack(sets))
-  for i = 1, #later do
-    local id, p, f = later[i].id, later[i].p, later[i].f
-    local start = tonumber(f[1]) or (tonumber(f[2]) and now + tonumber(f[2])) or 0
-    local ends = tonumber(f[3]) or (tonumber(f[4]) and now + tonumber(f[4]))
-    local s = {}
-    if f[7] ~= '' then
-      s.u = f[7]
-      call('HSET', UNIQ, f[7], id)
+  for i = 1, #new do
+    local id, p, f = new[i].id, new[i].p, new[i].f
+    local start = 0
+    if f then
+      start = tonumber(f[1]) or (tonumber(f[2]) and now + tonumber(f[2])) or 0
+      local ends = tonumber(f[3]) or (tonumber(f[4]) and now + tonumber(f[4]))
+      local s = {}
+      if f[7] ~= '' then
+        s.u = f[7]
+        call('HSET', UNIQ, f[7], id)
+      end
+      if ends then
+        s.x = ends
+        call('ZADD', EXPIRY, int(ends), id)
+      end
+      if f[5] ~= '' then
+        s.k = tonumber(f[5])
+        s.fp = string.gsub(f[6], '%x%x', function(h) return string.char(tonumber(h, 16)) end)
+      end
+      if next(s) then keep(id, s) end
     end
-    if ends then
-      s.x = ends
-      call('ZADD', EXPIRY, int(ends), id)
-    end
-    if f[5] ~= '' then
-      s.k = tonumber(f[5])
-      s.fp = string.gsub(f[6], '%x%x', function(h) return string.char(tonumber(h, 16)) end)
-    end
-    if next(s) then keep(id, s) end
     if start > now then
       schedule(DELAYED, start, p, id)
     else

@@ -62,7 +62,7 @@ local function give_back(inc, reason, now, max)
       local rec, s = call('HGET', TASKS, id), state(id)
       call('HDEL', RUN, id)
       n = n + 1
-      s.a, s.c = (s.a or 0) + 1, (s.c or 0) + 1
+      s.a, s.c, s.x = (s.a or 0) + 1, (s.c or 0) + 1, nil
       s.lw, s.ls = call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
       if call('SREM', CANCEL .. inc, id) == 1 then
         finish(id, s, 'X', 'asked', now)
@@ -220,7 +220,7 @@ local function alive(inc, lease, now, label, names, about)
     call('HSET', KNOWS, inc, names)
     call('HSET', LABEL, inc, label)
     call('HSET', GENS, string.match(inc, '^[^.]*'), inc)
-    call('HSET', SEEN, inc, int(now) .. ',' .. int(now) .. ',0')
+    call('HSET', SEEN, inc, int(now) .. ',0')
   end
   call('ZADD', LEASES, int(now + lease), inc)
   return true
@@ -250,7 +250,7 @@ end
 local function asked_to_run_empty(inc, known)
   local waits = call('EXISTS', SUSPECTS) == 1
   for i = 1, #known do waits = waits or named_suspect(known[i]) end
-  if not waits or call('HEXISTS', ALONE, inc) == 1 then return 0 end
+  if not waits or call('HEXISTS', ALONE, inc) == 1 or call('HEXISTS', META, 'paused') == 1 then return 0 end
   local asked = call('HGET', META, 'asked')
   if asked and asked ~= inc and call('ZSCORE', LEASES, asked) then return 0 end
   if asked ~= inc then call('HSET', META, 'asked', inc) end

@@ -2,7 +2,7 @@
 -- KEYS 1 base
 -- ARGV 1 source: ready | suspects | named | delayed | run | retry | end:C | end:F | end:S | end:X 2 place 3 most
 -- reply now, next place or '', views
--- guarantees reads at most `most` tasks; what moves meanwhile may be seen twice or not at all
+-- guarantees reads at most `most` tasks, of `run` as many as fit whole buckets of its hash; what moves meanwhile may be seen twice or not at all
 local now = clock()
 local source, place, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local from = tonumber(place) or 0
@@ -45,20 +45,25 @@ elseif source == 'retry' then
   skip = 2
   range('ZRANGE', RETRY)
 elseif source == 'run' then
-  -- a scan may bring more than it was asked for: then the same step is taken again, and what was seen is passed over
+  -- bucket by bucket: a place in the middle of one, `cursor+passed`, is only where it alone has more than fit
   local cursor, passed = string.match(place, '^(%d+)%+(%d+)$')
   cursor, passed = cursor or '0', tonumber(passed or 0)
-  local page = call('HSCAN', RUN, cursor, 'COUNT', most)
-  local found = {}
-  for i = 1, #page[2], 2 do
-    if page[2][i] ~= '' then found[#found + 1] = page[2][i] end
+  for _ = 1, most + 20 do
+    local page = call('HSCAN', RUN, cursor, 'COUNT', 1)
+    local found = {}
+    for i = 1, #page[2], 2 do
+      if page[2][i] ~= '' then found[#found + 1] = page[2][i] end
+    end
+    if #ids > 0 and #ids + #found > most then break end
+    for i = passed + 1, math.min(#found, passed + most) do ids[#ids + 1] = found[i] end
+    if passed + most < #found then
+      passed = passed + most
+      break
+    end
+    cursor, passed = page[1], 0
+    if cursor == '0' then break end
   end
-  for i = passed + 1, math.min(#found, passed + most) do ids[#ids + 1] = found[i] end
-  if passed + most < #found then
-    after = cursor .. '+' .. int(passed + most)
-  elseif page[1] ~= '0' then
-    after = page[1] .. '+0'
-  end
+  if cursor ~= '0' or passed > 0 then after = cursor .. '+' .. int(passed) end
 else
   range('ZREVRANGE', base .. ':' .. source)
 end

@@ -33,7 +33,7 @@ for i = 1, n do
   if who.closed or not held or token_of(held) ~= token then
     local answer = 0
     local rec = seen[id] or call('HGET', TASKS, id)
-    if not held and rec and not who.closed then
+    if not held and rec then
       if string.sub(rec, 1, 1) == 'M' then
         if state(id).l == kind .. token then answer = 2 end
       elseif string.sub(rec, 1, 1) ~= 'G' and string.sub(rec, 36 + string.byte(rec, 35)) == record then
@@ -67,12 +67,9 @@ for i = 1, n do
       local s, rec = state(id), call('HGET', TASKS, id)
       local p = string.byte(rec, 3)
       seen[id] = rec
-      if kind ~= 'N' then s.a = (s.a or 0) + 1 end
+      if kind ~= 'N' then s.a, s.x = (s.a or 0) + 1, nil end
       if kind == 'T' or kind == 'F' then s.f = (s.f or 0) + 1 end
-      if kind == 'R' then
-        s.r = (s.r or 0) + 1
-        totals.tP = (totals.tP or 0) + 1
-      end
+      if kind == 'R' then s.r = (s.r or 0) + 1 end
       s.l, s.lw, s.ls = kind .. token, call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
       if record ~= '' then
         s.b, s.bt, s.o = record, now, nil
@@ -90,6 +87,7 @@ for i = 1, n do
         elseif kind == 'N' then
           s.p = 'n' .. detail
           keep(id, s)
+          if s.x then call('ZADD', EXPIRY, int(s.x), id) end -- this was no start
           call('ZADD', NAMED .. detail, int(is_suspect(s) and now + BEHIND or now), id)
           if not call('ZSCORE', UNKNOWN, detail) then call('ZADD', UNKNOWN, int(now), detail) end
           if not aside[detail] then
@@ -97,6 +95,7 @@ for i = 1, n do
             asides[#asides + 1] = detail
           end
         else
+          totals.tP = (totals.tP or 0) + 1
           if is_suspect(s) then
             suspect(id, s, now)
           else

@@ -2,7 +2,7 @@
 -- KEYS 1 base
 -- ARGV –
 -- reply now, counts (tasks, running, delayed, retry, suspects, unknown, C, F, S, X, stubs), meta (field, value, …),
---       views of the first live task of each ready list, workers (incarnation, registration, since,seen,busy),
+--       views of the first live task of each ready list, workers (incarnation, registration, since,busy, end of the lease),
 --       over 0|1 (trim is to be called)
 -- guarantees counts are sizes of structures, taken in one step; bounded by the numbers of names, levels and workers,
 --      each at most 1000
@@ -28,8 +28,8 @@ for i = 1, #levels do
     end
   end
 end
-local live = call('ZRANGE', LEASES, 0, 999)
-for i = 1, #live do
-  workers[#workers + 1] = { live[i], call('HGET', REG, live[i]) or '', call('HGET', SEEN, live[i]) or '' }
+local live = call('ZRANGE', LEASES, 0, 999, 'WITHSCORES')
+for i = 1, #live, 2 do
+  workers[#workers + 1] = { live[i], call('HGET', REG, live[i]) or '', call('HGET', SEEN, live[i]) or '', live[i + 1] }
 end
 return { int(now), counts, call('HGETALL', META), heads, workers, over_params() }

@@ -34,3 +34,4 @@ impl Harness for Redis {
 }
 
 task_testkit::conformance!(Redis);
+task_testkit::random_operations!(Redis);
