@@ -69,8 +69,7 @@ pub(crate) async fn list(redis: &RedisQueue, queue: &Name, filter: Filter) -> Re
 /// Where a page begins: the number of the structure, and the place in it.
 fn start(cursor: Option<&str>) -> Result<(usize, String), QueueError> {
     let Some(cursor) = cursor else { return Ok((0, String::new())) };
-    let known = |place: &str| place.len() <= 48 && place.bytes().all(|b| b.is_ascii_digit() || b == b'+');
-    let found = cursor.split_once(' ').filter(|(_, place)| known(place)).and_then(|(source, place)| {
+    let found = cursor.split_once(' ').filter(|(_, place)| place.len() <= 160).and_then(|(source, place)| {
         Some((SOURCES.iter().position(|(name, _)| *name == source)?, place.to_owned()))
     });
     found.ok_or_else(|| QueueError::invalid(format!("`{}` is no cursor of a list", cursor.escape_debug())))

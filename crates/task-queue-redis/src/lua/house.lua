@@ -205,7 +205,7 @@ local function house(now, grace, tasks)
   if now - swept >= 100 or now < swept then
     local more = sweep(now, most)
     if not more then call('HSET', META, 'swept', int(now)) end
-    give_up_names(now)
+    if now >= grace then give_up_names(now) end
     snapshot(now)
   end
 end

@@ -44,8 +44,22 @@ elseif source == 'delayed' then
 elseif source == 'retry' then
   skip = 2
   range('ZRANGE', RETRY)
+elseif source == 'run' and call('HLEN', RUN) <= 1001 then
+  -- by id; the place is the last one that was read, behind a `>`
+  local all, last = call('HKEYS', RUN), string.match(place, '^>(.*)$') or ''
+  table.sort(all)
+  for i = 1, #all do
+    if all[i] > last then
+      if #ids == most then
+        after = '>' .. ids[most]
+        break
+      end
+      ids[#ids + 1] = all[i]
+    end
+  end
 elseif source == 'run' then
-  -- bucket by bucket: a place in the middle of one, `cursor+passed`, is only where it alone has more than fit
+  -- too many to sort: bucket by bucket. A hash that grows or shrinks meanwhile may show one twice. A place in the middle
+  -- of a bucket, `cursor+passed`, is only where it alone has more than fit.
   local cursor, passed = string.match(place, '^(%d+)%+(%d+)$')
   cursor, passed = cursor or '0', tonumber(passed or 0)
   for _ = 1, most + 20 do

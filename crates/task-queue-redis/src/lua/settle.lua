@@ -17,7 +17,6 @@ local gone, sets = {}, {}
 local ends, totals = { C = {}, S = {} }, {}
 local seen = {}
 local aside, asides = {}, {} -- names whose tasks were put aside
-local fronts = {} -- priority → ids that were given back, in their order
 
 for i = 1, n do
   local o = 6 * i - 5
@@ -99,8 +98,7 @@ for i = 1, n do
           if is_suspect(s) then
             suspect(id, s, now)
           else
-            fronts[p] = fronts[p] or {}
-            table.insert(fronts[p], id)
+            ready(p, { id }, true)
           end
           keep(id, s)
         end
@@ -113,7 +111,6 @@ if #sets > 0 then call('HSET', TASKS, unpack(sets)) end
 for kind, args in pairs(ends) do
   if #args > 0 then call('ZADD', END .. kind, unpack(args)) end
 end
-for p, list in pairs(fronts) do ready(p, list, true) end
 if #asides > 0 then wake_knowing(asides) end
 for field, count in pairs(totals) do call('HINCRBY', META, field, count) end
 for inc, who in pairs(incs) do

@@ -86,8 +86,12 @@ async fn a_queue_that_nobody_used_has_nothing_in_it() {
 async fn pages_of_any_size_show_every_task_once_by_state_and_in_order() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
-    put(&queue, EXTRACT, numbered("run", 300), options()).await;
-    let got = queue.dequeue(claim(Incarnation::new(), 1, 300)).await.unwrap().tasks;
+    // so many that a page of those that run is a part of a scan
+    let worker = Incarnation::new();
+    put(&queue, EXTRACT, numbered("run", 1000), options()).await;
+    let got = queue.dequeue(claim(worker, 1, 1000)).await.unwrap().tasks;
+    put(&queue, EXTRACT, numbered("more", 300), options()).await;
+    assert_eq!(queue.dequeue(claim(worker, 2, 1000)).await.unwrap().tasks.len(), 300);
     settle(&queue, &got[0], completed()).await;
     settle(&queue, &got[1], retry_in(600)).await;
     settle(&queue, &got[2], Outcome::NameUnknown).await;
@@ -98,11 +102,11 @@ async fn pages_of_any_size_show_every_task_once_by_state_and_in_order() {
     for limit in [7, 100, 1000] {
         let tasks = walk(&queue, Filter::new(limit)).await;
         let ids: HashSet<&TaskId> = tasks.iter().map(|task| &task.id).collect();
-        assert_eq!((tasks.len(), ids.len()), (385, 385), "pages of {limit}");
+        assert_eq!((tasks.len(), ids.len()), (1385, 1385), "pages of {limit}");
         assert!(tasks[0].id.to_string().starts_with("high") && tasks[79].id.to_string() == "low0039");
         let mut filter = Filter::new(limit);
         filter.status = Some(TaskStatus::Running);
-        assert_eq!(walk(&queue, filter.clone()).await.len(), 297);
+        assert_eq!(walk(&queue, filter.clone()).await.len(), 1297);
         (filter.status, filter.name) = (None, Some(Name::from_static("other").unwrap()));
         assert_eq!(walk(&queue, filter).await.len(), 40);
     }

@@ -49,19 +49,3 @@ async fn a_suspect_stays_one_after_a_retry_a_release_and_an_unknown_name() {
         assert_eq!(take(&queue, busy, 4, 9, true).await.tasks.len(), 1, "{outcome:?}");
     }
 }
-
-#[tokio::test]
-async fn tasks_that_are_given_back_together_keep_their_order() {
-    let server = Server::start(&[]);
-    let queue = server.queue().await;
-    for text in ["a", "b", "c", "d"] {
-        put(&queue, text, options()).await;
-    }
-    let worker = Incarnation::new();
-    let got = take(&queue, worker, 1, 3, true).await.tasks;
-    let back = got.into_iter().map(|delivery| Settlement::new(delivery, Outcome::Released)).collect();
-    queue.settle(SettleRequest::new(Q, back)).await.unwrap();
-    let again = take(&queue, worker, 2, 9, true).await.tasks;
-    let order: Vec<String> = again.iter().map(|delivery| delivery.record.id.to_string()).collect();
-    assert_eq!(order, ["a", "b", "c", "d"]);
-}
