@@ -50,8 +50,6 @@ impl Space {
             return ControlAnswer::DuplicateOf(owner);
         }
         let task = &mut self.tasks[place];
-        // whoever runs it again by hand wants it to run
-        task.message.expires = None;
         task.rests = None;
         let record = &mut task.record;
         (record.failures, record.crashes) = (0, 0);

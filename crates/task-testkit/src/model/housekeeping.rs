@@ -46,7 +46,9 @@ impl Space {
         for place in 0..self.tasks.len() {
             let task = &self.tasks[place];
             let expires = task.message.expires.map(|at: Moment| at.from(task.record.enqueued_at));
-            let never_started = task.record.status == TaskStatus::Pending && task.record.attempts == 0;
+            // whoever replays one by hand wants it to run
+            let is_new = task.record.attempts == 0 && task.record.generation == 0;
+            let never_started = task.record.status == TaskStatus::Pending && is_new;
             if never_started && expires.is_some_and(|at| at <= self.now) {
                 self.end(place, TaskStatus::Cancelled, FailureKind::Expired, "its time to start was over");
             }
