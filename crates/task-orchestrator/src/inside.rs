@@ -1,6 +1,9 @@
 //! The workers of a queue that lives in this process: parts of it.
 
+use std::sync::Arc;
+
 use task_core::TaskQueue;
+use task_monitor::Observations;
 use task_worker::{TaskRegistry, TaskWorker};
 use tokio::{
     sync::{mpsc, watch},
@@ -8,25 +11,28 @@ use tokio::{
 };
 
 use crate::{
-    closed_set::ClosedSet,
     crew::{Command, Health},
+    observed::ToMetrics,
     settings::WorkerSettings,
 };
 
 /// Runs so many workers until they are told to stop and have ended.
 pub(crate) async fn run(
     queue: TaskQueue,
+    observations: Arc<Observations>,
     registry: TaskRegistry,
     workers: u32,
     settings: WorkerSettings,
     mut commands: mpsc::Receiver<Command>,
     health: watch::Sender<Health>,
 ) -> anyhow::Result<()> {
-    let queue = TaskQueue::new(ClosedSet::new(queue, registry.names()));
+    let metrics = Arc::new(ToMetrics(observations));
     let (stop, stopped) = watch::channel(false);
     let mut running = JoinSet::new();
     for number in 1..=workers {
         let worker = settings.apply(TaskWorker::new(queue.clone(), registry.clone()));
+        // what none of them knows, none ever will
+        let worker = worker.closed_set(true).observer(metrics.clone());
         let mut stopped = stopped.clone();
         let until = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
         running.spawn(worker.label(format!("worker_{number}")).run_until(until));
@@ -80,7 +86,7 @@ mod tests {
         };
         let over = queue.clone();
         let crew = Crew::start(async move |commands, health| {
-            run(over, registry, 4, settings, commands, health).await
+            run(over, Arc::default(), registry, 4, settings, commands, health).await
         });
         let patience = Duration::from_secs(20);
         let handle = queue.enqueue(Count { text: "one two three".into() }).await.unwrap();

@@ -29,13 +29,13 @@
 mod app;
 mod batch;
 mod cli;
-mod closed_set;
 mod connect;
 mod crew;
 mod exit;
 mod inside;
 mod logging;
 mod monitoring;
+mod observed;
 mod orchestrate;
 mod settings;
 mod signals;

@@ -46,7 +46,7 @@ pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup
         let observations = Arc::<Observations>::default();
         let crew = if settings.inside {
             match registry(file, setup).await {
-                Ok(registry) => start_inside(settings, queue.clone(), registry),
+                Ok(registry) => start_inside(settings, queue.clone(), observations.clone(), registry),
                 Err(error) => return fail(Exit::Usage, format!("{error:#}")),
             }
         } else {
@@ -104,9 +104,14 @@ pub(crate) async fn registry(file: Option<TaskFile>, setup: Option<Setup>) -> an
     })
 }
 
-fn start_inside(settings: &Settings, queue: TaskQueue, registry: TaskRegistry) -> Crew {
+fn start_inside(
+    settings: &Settings,
+    queue: TaskQueue,
+    observations: Arc<Observations>,
+    registry: TaskRegistry,
+) -> Crew {
     let (workers, worker) = (settings.workers, settings.worker.clone());
     Crew::start(async move |commands, health| {
-        inside::run(queue, registry, workers, worker, commands, health).await
+        inside::run(queue, observations, registry, workers, worker, commands, health).await
     })
 }

@@ -1,6 +1,6 @@
 //! A process that is one worker: under an orchestrator, or alone as `task-worker`.
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, sync::Arc};
 
 use task_core::{Backends, QueueError, TaskQueue};
 use task_worker::{TaskRegistry, TaskWorker, WorkerError, command::TaskFile};
@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use crate::{
     app::Setup,
-    closed_set::ClosedSet,
     connect::connect,
     exit::Exit,
     logging,
+    observed::ToOrchestrator,
     orchestrate::registry,
     settings::{Logs, LoneWorker, Surroundings, WorkerSettings},
     signals::{Order, Signals},
@@ -58,11 +58,12 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         });
         let queue = queue.await.map_err(|error| Exit::no_queue(&error))?;
         let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, format!("{error:#}")))?;
-        let queue = match text("TASK_CLOSED_SET") {
-            Some(_) => TaskQueue::new(ClosedSet::new(queue, registry.names())),
-            None => queue,
-        };
-        run(TaskWorker::from_env(queue, registry).map_err(cannot_start)?).await
+        let mut worker = TaskWorker::from_env(queue, registry).map_err(cannot_start)?;
+        worker = worker.closed_set(text("TASK_CLOSED_SET").is_some());
+        if let Some(socket) = text("NOTIFY_SOCKET") {
+            worker = worker.observer(Arc::new(ToOrchestrator::over(socket.into())));
+        }
+        run(worker).await
     })
 }
 

@@ -3,14 +3,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use task_core::{
-    Claim, Failure, FailureKind, Incarnation, Outcome, Registration, SettleRequest, Settlement, encode,
-};
+use task_core::{TaskError, TaskOptions, encode};
 use task_queue_memory::MemoryQueue;
+use task_worker::{TaskRegistry, TaskWorker};
 use tokio::task::AbortHandle;
 
 use super::*;
-use crate::closed_set::ClosedSet;
 
 /// Where results are written, for the test to read.
 #[derive(Clone, Default)]
@@ -51,32 +49,20 @@ impl Bench {
 
     /// With a worker that completes `ok`, fails `fail`, keeps `hold`, and knows nothing else.
     fn working(mut self) -> Self {
-        let names = ["fail", "hold", "ok"].map(|name| Name::from_static(name).unwrap());
-        let queue = TaskQueue::new(ClosedSet::new(self.queue.clone(), &names));
-        let registration = Arc::new(Registration::new("worker_1", names));
-        let worker = Incarnation::new();
-        let work = async move {
-            for number in 1.. {
-                let mut claim = Claim::new(Name::DEFAULT_QUEUE, worker, registration.clone(), number);
-                claim.wait = Duration::from_secs(1);
-                claim.max_tasks = 100;
-                let settle = |delivery: task_core::Delivery| {
-                    let outcome = match delivery.record.task.as_str() {
-                        "ok" => Outcome::Completed { result: encode(&1).unwrap().into() },
-                        "fail" => Outcome::Failed { error: Failure::new(FailureKind::Error, "no") },
-                        "hold" => return None,
-                        _ => Outcome::NameUnknown,
-                    };
-                    Some(Settlement::new(delivery, outcome))
-                };
-                let tasks = queue.dequeue(claim).await.unwrap().tasks;
-                let settlements: Vec<_> = tasks.into_iter().filter_map(settle).collect();
-                if !settlements.is_empty() {
-                    queue.settle(SettleRequest::new(Name::DEFAULT_QUEUE, settlements)).await.unwrap();
-                }
-            }
-        };
-        self.worker = Some(tokio::spawn(work).abort_handle());
+        let once = TaskOptions::default().max_retries(0);
+        let registry =
+            TaskRegistry::new()
+                .register_named(Name::from_static("ok").unwrap(), once.clone(), |_, _| {
+                    Box::pin(async { Ok(encode(&1).unwrap().into()) })
+                })
+                .register_named(Name::from_static("fail").unwrap(), once.clone(), |_, _| {
+                    Box::pin(async { Err(TaskError::fatal("no")) })
+                })
+                .register_named(Name::from_static("hold").unwrap(), once, |_, _| {
+                    Box::pin(std::future::pending())
+                });
+        let worker = TaskWorker::new(self.queue.clone(), registry).closed_set(true);
+        self.worker = Some(tokio::spawn(worker.run_until(std::future::pending())).abort_handle());
         self
     }
 

@@ -115,7 +115,10 @@ impl Settings {
         }
         let input = args.input.map(|file| match file.to_str() {
             Some("-") => Ok(Input::Stdin),
-            _ if around.folder.join(&file).is_file() => Ok(Input::File(around.folder.join(file))),
+            // a pipe is fine too: --input <(generate)
+            _ if around.folder.join(&file).metadata().is_ok_and(|found| !found.is_dir()) => {
+                Ok(Input::File(around.folder.join(file)))
+            }
             _ => Err(Mistake(format!(
                 "--input {}: there is no such file; give the path of a file of JSON lines, or - for stdin",
                 file.display()

@@ -13,7 +13,8 @@ pub(super) fn resolve(flag: Option<String>, around: &Surroundings<'_>) -> Result
     let url = url.map(|url| url.trim().to_owned()).unwrap_or_default();
     if !url.is_empty() && !around.backends.accepts(&url) {
         let bare = !url.contains([':', '/', '@']) && around.backends.accepts(&format!("{url}:6379"));
-        let meant = if bare { format!("; did you mean {}:6379?", url.escape_debug()) } else { String::new() };
+        let meant =
+            if bare { format!(" (did you mean `{}:6379`?)", url.escape_debug()) } else { String::new() };
         return Err(Mistake(format!(
             "no backend takes the queue `{}`{meant}; this program knows {}",
             without_password(&url),

@@ -1,22 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use clap::Parser as _;
-use task_core::{FromUrl, QueueError};
 use task_queue_memory::MemoryQueue;
+use task_queue_redis::RedisQueue;
 
 use super::*;
-use crate::closed_set::ClosedSet;
-
-/// Stands in for the URLs of Redis; it is never opened.
-impl FromUrl for ClosedSet {
-    const URLS: &'static str = "host:port, redis://…, rediss://…";
-    fn accepts(url: &str) -> bool {
-        url.split_once("://").map_or(url.contains(':'), |(scheme, _)| scheme.starts_with("redis"))
-    }
-    async fn from_url(url: &str) -> Result<Self, QueueError> {
-        Err(QueueError::invalid(format!("{url} is not to be opened")))
-    }
-}
 
 /// A folder with a tasks file, a program, a script, a file that is not executable, and an input.
 fn folder() -> tempfile::TempDir {
@@ -35,7 +23,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn resolve_in(folder: &Path, line: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
-    let backends = Backends::new().with::<MemoryQueue>().with::<ClosedSet>();
+    let backends = Backends::new().with::<MemoryQueue>().with::<RedisQueue>();
     let env = |name: &str| {
         let inherited = (name == "PATH").then(|| std::env::var("PATH").unwrap());
         env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()).or(inherited)
@@ -58,7 +46,7 @@ fn each_mistake_is_answered_with_what_it_was_its_value_and_the_remedy() {
         ("", "`memory:`", "--input FILE"),
         ("-q memory: ./myworker --input jobs.jsonl", "myworker", "-q localhost:6379"),
         ("-q amqp://u:pw@host", "`amqp://u:***@host`", "redis://"),
-        ("-q localhost", "`localhost`", "localhost:6379?"),
+        ("-q localhost", "`localhost`", "`localhost:6379`?"),
         ("-q localhost:6379 --queue-name two+words", "`two+words`", "A-Z a-z 0-9"),
         ("-q localhost:6379 --queue-name mail=0", "mail=0", "1 to 1000"),
         ("-q localhost:6379 --queue-name a --queue-name a=2", "a is given twice", "one weight"),
@@ -135,7 +123,7 @@ fn queues_have_weights_and_times_are_seconds_where_nothing_else_is_said() {
 
 #[test]
 fn a_lone_worker_on_the_embedded_queue_is_told_what_to_give() {
-    let backends = Backends::new().with::<MemoryQueue>().with::<ClosedSet>();
+    let backends = Backends::new().with::<MemoryQueue>().with::<RedisQueue>();
     let folder = folder();
     let around = Surroundings {
         env: &|_| None,

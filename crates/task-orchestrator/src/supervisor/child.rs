@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{
     label,
-    notify::NotifySocket,
+    notify::{Ear, NotifySocket},
     plan::{Event, Start},
     processes,
     system::Handle,
@@ -50,10 +50,11 @@ impl Child {
         seat: usize,
         start: Start,
         socket: PathBuf,
-        events: mpsc::Sender<Event>,
+        ear: Ear,
     ) -> io::Result<Self> {
         let incarnation = Incarnation::new();
-        let notify = NotifySocket::open(socket, start, events.clone())?;
+        let events = ear.events.clone();
+        let notify = NotifySocket::open(socket, start, ear)?;
         let mut command = Command::new(&launch.program);
         command.args(&launch.args).stdin(Stdio::null());
         // stdout is for results

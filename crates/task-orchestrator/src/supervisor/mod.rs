@@ -27,6 +27,7 @@ use tokio::{
 use self::{
     child::{Child, Launch},
     lifeline::Lifeline,
+    notify::Ear,
     plan::{Action, Event, Limits, Notice, Plan, Start},
     release::Releases,
 };
@@ -141,7 +142,8 @@ impl Supervisor {
     fn start(&mut self, seat: usize, start: Start) {
         let label = label(seat);
         let socket = self.folder.path().join(start.to_string());
-        match Child::spawn(&self.launch, seat, start, socket, self.events.clone()) {
+        let ear = Ear { events: self.events.clone(), observations: self.observations.clone() };
+        match Child::spawn(&self.launch, seat, start, socket, ear) {
             Ok(child) => {
                 tracing::info!(worker = %label, pid = child.pid().as_raw_pid(), "started");
                 self.children.insert(start, child);

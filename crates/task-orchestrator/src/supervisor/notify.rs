@@ -1,10 +1,19 @@
 //! What workers say beside the queue: sd_notify's words on a datagram socket of each start.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
+use task_monitor::Observations;
 use tokio::{net::UnixDatagram, sync::mpsc, task::AbortHandle};
 
 use super::plan::{Event, Start};
+use crate::observed::Sample;
+
+/// Where what workers say goes.
+#[derive(Clone, Debug)]
+pub(super) struct Ear {
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) observations: Arc<Observations>,
+}
 
 /// A socket on which one start of a worker speaks; gone with its file when it is dropped.
 #[derive(Debug)]
@@ -17,14 +26,16 @@ pub(super) struct NotifySocket {
 const MAX_DATAGRAM: usize = 4096;
 
 impl NotifySocket {
-    /// Must be called within a runtime. Events go to `events` until the socket is dropped.
-    pub(super) fn open(path: PathBuf, start: Start, events: mpsc::Sender<Event>) -> io::Result<Self> {
+    /// Must be called within a runtime. What is said goes to `ear` until the socket is dropped.
+    pub(super) fn open(path: PathBuf, start: Start, ear: Ear) -> io::Result<Self> {
         let socket = UnixDatagram::bind(&path)?;
         let listener = tokio::spawn(async move {
             let mut buffer = vec![0; MAX_DATAGRAM];
             while let Ok(length) = socket.recv(&mut buffer).await {
-                for event in read(&String::from_utf8_lossy(&buffer[..length]), start) {
-                    if events.send(event).await.is_err() {
+                let (events, samples) = read(&String::from_utf8_lossy(&buffer[..length]), start);
+                samples.iter().for_each(|sample| sample.add_to(&ear.observations));
+                for event in events {
+                    if ear.events.send(event).await.is_err() {
                         return;
                     }
                 }
@@ -45,8 +56,8 @@ impl Drop for NotifySocket {
     }
 }
 
-fn read(datagram: &str, start: Start) -> Vec<Event> {
-    let mut events = Vec::new();
+fn read(datagram: &str, start: Start) -> (Vec<Event>, Vec<Sample>) {
+    let (mut events, mut samples) = (Vec::new(), Vec::new());
     for line in datagram.lines() {
         match line.split_once('=') {
             Some(("READY", "1")) => events.push(Event::Ready(start)),
@@ -55,11 +66,13 @@ fn read(datagram: &str, start: Start) -> Vec<Event> {
                 tracing::debug!(start, status = %status.escape_debug(), "a worker says");
                 events.push(Event::Alive { start, watchdog: false });
             }
+            // said by the runtime, whatever it is that keeps the worker: no sign of life
+            Some((word, value)) if word.starts_with("X_TASK_") => samples.extend(Sample::read(word, value)),
             Some(_) => events.push(Event::Alive { start, watchdog: false }),
             None => {}
         }
     }
-    events
+    (events, samples)
 }
 
 #[cfg(test)]
@@ -71,7 +84,7 @@ mod tests {
         let start = 4;
         let alive = |watchdog| Event::Alive { start, watchdog };
         assert_eq!(
-            read("READY=1\nSTATUS=warm\nWATCHDOG=1\nnonsense\n", start),
+            read("READY=1\nSTATUS=warm\nX_TASK_ENDED=?\nWATCHDOG=1\nnonsense\n", start).0,
             [Event::Ready(start), alive(false), alive(true)]
         );
     }
@@ -80,11 +93,12 @@ mod tests {
     async fn what_is_sent_arrives_and_the_file_goes_with_the_socket() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n");
-        let (sender, mut events) = mpsc::channel(8);
-        let socket = NotifySocket::open(path.clone(), 1, sender).unwrap();
+        let (events, mut happened) = mpsc::channel(8);
+        let ear = Ear { events, observations: Arc::default() };
+        let socket = NotifySocket::open(path.clone(), 1, ear).unwrap();
         let client = UnixDatagram::unbound().unwrap();
         client.send_to(b"READY=1", socket.path()).await.unwrap();
-        assert_eq!(events.recv().await, Some(Event::Ready(1)));
+        assert_eq!(happened.recv().await, Some(Event::Ready(1)));
         drop(socket);
         assert!(!path.exists());
     }

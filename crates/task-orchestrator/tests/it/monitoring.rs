@@ -47,6 +47,22 @@ fn a_service_serves_metrics_and_probes_and_is_not_ready_while_its_queue_is_away(
     assert_eq!(running.end().code, Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_worker_processes_saw_of_tasks_is_in_the_metrics_of_their_orchestrator() {
+    let (server, port) = (RedisServer::start(&[]), port());
+    let folder = Folder::new().file("tasks.toml", TASKS);
+    let running = folder.start(&format!("-n 2 -q {} --monitoring-port {port}", server.url()));
+    let queue = crate::queue(&server).await;
+    let task: task_core::TaskHandle<()> = queue.enqueue_named("echo", &()).await.unwrap();
+    task.result(crate::PATIENCE).await.unwrap();
+    for name in ["task_wait_seconds", "task_run_seconds"] {
+        let count = format!("{name}_count{{queue=\"tasks\",task=\"echo\"}} 1\n");
+        eventually("its time is told", || get(port, "/metrics").1.contains(&count).then_some(()));
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, Some(0));
+}
+
 #[test]
 fn workers_that_all_come_to_nothing_are_counted_and_make_the_service_unready() {
     let (server, port) = (RedisServer::start(&[]), port());
