@@ -85,4 +85,41 @@ mod tests {
         outage.answered("settle", &queue);
         assert!(!outage.is_on());
     }
+
+    #[test]
+    fn however_many_calls_fail_an_outage_is_two_lines() {
+        // ten workers wrote a line each for every call, and a minute of an outage filled a disk
+        let lines = Lines::default();
+        let over = lines.clone();
+        let log =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(move || over.clone());
+        tracing::subscriber::with_default(log.finish(), || {
+            let outage = Outage::default();
+            for queue in ["a", "b"] {
+                for call in ["claim", "heartbeat", "claim"] {
+                    outage.failed(call, &queue.parse().unwrap(), &QueueError::unreachable("away"));
+                }
+            }
+            for queue in ["a", "b"] {
+                for call in ["claim", "heartbeat", "claim"] {
+                    outage.answered(call, &queue.parse().unwrap());
+                }
+            }
+        });
+        let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(lines.lines().count(), 2, "{lines}");
+        assert!(lines.contains("did not answer") && lines.contains("answers again"), "{lines}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
 }

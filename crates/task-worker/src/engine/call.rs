@@ -12,6 +12,11 @@ use crate::{outage::Outage, panic::caught_future};
 
 /// The longest that any call may take beyond its wait.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
+/// The waits before a call is sent again: a lost answer is made up for at once, and a queue that is away not hammered.
+const FIRST: Duration = Duration::from_millis(10);
+const MOST: Duration = Duration::from_millis(500);
+/// The same after an error that does not end by itself.
+const REFUSED: Duration = Duration::from_secs(2);
 /// The least time between two claims that bring nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -88,6 +93,14 @@ impl Caller {
         Answer::Settled { lane, worker, settled }
     }
 
+    /// Signs off: until it is answered, or the time is over.
+    pub(super) async fn release(&self, queue: &Name, worker: Incarnation, limit: Duration) {
+        let call = || self.queue.release(queue, worker);
+        if timeout(limit, self.until_answered("release", queue, Duration::ZERO, call)).await.is_err() {
+            tracing::warn!(%queue, %worker, "could not sign off; its lease will end");
+        }
+    }
+
     /// Whether these queues hold nothing that could still run. `quiet`: several claims in a row found nothing, nor
     /// anything due later.
     pub(super) async fn count(self, queues: Vec<Name>, quiet: bool) -> Answer {
@@ -114,6 +127,7 @@ impl Caller {
     where
         F: Future<Output = Result<T, QueueError>>,
     {
+        let mut pause = FIRST;
         loop {
             let error = match timeout(wait + LIMIT, caught_future(call())).await {
                 Ok(Ok(answer @ (Ok(_) | Err(QueueError::Closed(_))))) => {
@@ -125,8 +139,97 @@ impl Caller {
                 Err(_) => QueueError::answer_lost("no answer in time"),
             };
             self.outage.failed(what, queue, &error);
-            sleep(if error.is_transient() { Duration::from_millis(300) } else { Duration::from_secs(2) })
-                .await;
+            sleep(if error.is_transient() { pause } else { REFUSED }).await;
+            pause = (pause * 2).min(MOST);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use task_core::{Batch, Outcome, Registration, Settlement, TaskMessage, TaskOptions};
+    use task_queue_memory::MemoryQueue;
+    use task_testkit::{Hostile, Mishap, Mishap::Hang};
+
+    use super::*;
+
+    fn caller(plan: &[Mishap]) -> (MemoryQueue, Caller) {
+        let memory = MemoryQueue::new();
+        let queue = TaskQueue::new(Hostile::new(memory.clone()).plan(plan.iter().copied()));
+        (memory, Caller { queue, outage: Outage::default() })
+    }
+
+    async fn put(memory: &MemoryQueue) {
+        let params = task_core::encode(&()).unwrap();
+        let message =
+            TaskMessage::new("one".parse().unwrap(), "work", params, TaskOptions::default()).unwrap();
+        memory.enqueue(Batch::new(Name::DEFAULT_QUEUE, vec![message])).await.unwrap();
+    }
+
+    fn claim(wait: Duration) -> Claim {
+        let registration = Arc::new(Registration::new("worker", ["work".parse().unwrap()]));
+        let mut claim = Claim::new(Name::DEFAULT_QUEUE, Incarnation::new(), registration, 1);
+        claim.wait = wait;
+        claim
+    }
+
+    fn tasks(answer: Answer) -> Vec<task_core::Delivery> {
+        match answer {
+            Answer::Claimed { claimed, .. } => claimed.unwrap().tasks,
+            _ => panic!("not the answer to a claim"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_is_given_up_and_sent_again() {
+        // a connection that was never answered parked its worker for ever
+        let (memory, caller) = caller(&[Hang, Hang]);
+        put(&memory).await;
+        let answer = caller.claim(0, claim(Duration::from_secs(5)), CancellationToken::new()).await;
+        assert_eq!(tasks(answer).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recalled_claim_gives_the_tasks_that_it_had_brought() {
+        let (memory, caller) = caller(&[Mishap::LoseReply]);
+        put(&memory).await;
+        let recall = CancellationToken::new();
+        recall.cancel();
+        let asked = claim(Duration::from_secs(3600));
+        let first = tasks(caller.clone().claim(0, asked.clone(), recall).await);
+        let again = tasks(caller.claim(0, asked, CancellationToken::new()).await);
+        assert_eq!((first.len(), first[0].token), (1, again[0].token), "the number gives the same task");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_and_the_next_claim_are_sent_again_together_when_their_answer_is_lost() {
+        for mishap in [Mishap::LoseReply, Mishap::Twice, Mishap::Fail] {
+            let (memory, caller) = caller(&[Mishap::None, mishap, mishap]);
+            put(&memory).await;
+            let mut next = claim(Duration::ZERO);
+            let first = tasks(caller.clone().claim(0, next.clone(), CancellationToken::new()).await);
+            (next.number, next.acked) = (2, 1);
+            let ends = vec![Settlement::new(first[0].clone(), Outcome::Released)];
+            let request = SettleRequest::new(Name::DEFAULT_QUEUE, ends).then(next);
+            let answer = caller.settle(0, first[0].token.worker, request).await;
+            let Answer::Settled { settled, .. } = answer else { panic!("not the answer to a settle") };
+            let again = settled.unwrap().claimed.unwrap().unwrap().tasks;
+            assert_eq!(
+                (again.len(), again[0].token.claim, again[0].record.attempts),
+                (1, 2, 2),
+                "{mishap:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_count_that_is_not_answered_keeps_a_drain_going() {
+        let (_memory, caller) = caller(&[Hang]);
+        let queues = vec![Name::DEFAULT_QUEUE];
+        let left = |answer| if let Answer::Counted(left) = answer { Some(left) } else { None };
+        assert_eq!(left(caller.clone().count(queues.clone(), true).await), Some(Left::Unknown));
+        assert_eq!(left(caller.count(queues, true).await), Some(Left::Nothing));
     }
 }

@@ -58,7 +58,7 @@ impl Lane {
 
     pub(super) fn view(&self) -> View {
         let rested = self.emptied.is_none_or(|emptied| emptied.elapsed() >= REST);
-        View { standing: self.standing, asked: self.claim.is_some(), rested }
+        View { standing: self.standing, asked: self.claim.as_ref().map(|claim| claim.tasks), rested }
     }
 
     /// The next claim, from now on under way.

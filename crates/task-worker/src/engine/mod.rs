@@ -20,13 +20,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use task_core::{
-    Claimed, Incarnation, Name, Outcome, Queue as _, Registration, SettleAnswer, SettleReply, SettleRequest,
-    Settlement, TaskQueue, WorkerCommand, printable,
+    Claimed, Incarnation, Name, Outcome, Registration, SettleAnswer, SettleReply, SettleRequest, Settlement,
+    TaskQueue, WorkerCommand,
 };
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -476,12 +476,8 @@ impl Engine {
             return;
         }
         let worker = self.board.incarnation();
-        let release = async |lane: &Lane| {
-            if let Ok(Err(error)) = timeout(LAST, self.caller.queue.release(&lane.name, worker)).await {
-                tracing::warn!(queue = %lane.name, error = %printable(&error.to_string()), "could not sign off; its lease will end");
-            }
-        };
-        join_all(self.lanes.iter().map(release)).await;
+        let release = self.lanes.iter().map(|lane| self.caller.release(&lane.name, worker, LAST));
+        join_all(release).await;
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Standing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     pub(crate) standing: Standing,
-    /// A claim on it is under way.
-    pub(crate) asked: bool,
+    /// A claim on it is under way, for so many tasks.
+    pub(crate) asked: Option<u32>,
     /// It was not found empty just now.
     pub(crate) rested: bool,
 }
@@ -66,8 +66,16 @@ pub(crate) fn share(room: u32, lanes: &[View]) -> Vec<Ask> {
     let mut shares: Vec<(usize, u64, u32)> = lanes
         .iter()
         .enumerate()
-        .filter(|(_, lane)| !lane.asked && (!some_hungry || lane.standing.hungry || lane.rested))
-        .map(|(index, lane)| (index, if some_hungry { lane.standing.pass.max(base) } else { 0 }, 0))
+        .filter(|(_, lane)| match (some_hungry, lane.asked) {
+            (false, asked) => asked.is_none(),
+            // what is due to one whose answer is on its way is not for the others
+            (true, Some(_)) => lane.standing.hungry,
+            (true, None) => lane.standing.hungry || lane.rested,
+        })
+        .map(|(index, lane)| {
+            let before = lane.standing.stride() * u64::from(lane.asked.unwrap_or(0));
+            (index, if some_hungry { lane.standing.pass.max(base) + before } else { 0 }, 0)
+        })
         .collect();
     let wait = match () {
         () if lanes.len() == 1 => Wait::Long,
@@ -81,8 +89,8 @@ pub(crate) fn share(room: u32, lanes: &[View]) -> Vec<Ask> {
         *pass += lanes[*index].standing.stride();
         *tasks += 1;
     }
-    let asked = shares.into_iter().filter(|(_, _, tasks)| *tasks > 0);
-    asked.map(|(lane, _, tasks)| Ask { lane, tasks, wait }).collect()
+    let new = shares.into_iter().filter(|(lane, _, tasks)| *tasks > 0 && lanes[*lane].asked.is_none());
+    new.map(|(lane, _, tasks)| Ask { lane, tasks, wait }).collect()
 }
 
 /// Notes what a claim on a lane brought, and whether there is more.
@@ -107,7 +115,7 @@ mod tests {
     use super::*;
 
     fn lanes(weights: &[u32]) -> Vec<View> {
-        let view = |weight: &u32| View { standing: Standing::new(*weight), asked: false, rested: true };
+        let view = |weight: &u32| View { standing: Standing::new(*weight), asked: None, rested: true };
         weights.iter().map(view).collect()
     }
 
@@ -148,6 +156,19 @@ mod tests {
         let asks = share(10, &lanes);
         assert!(asks.iter().all(|ask| ask.lane != 1 && ask.wait == Wait::No), "{asks:?}");
         assert_eq!(asks.iter().map(|ask| ask.tasks).sum::<u32>(), 10);
+    }
+
+    #[test]
+    fn what_is_due_to_a_queue_whose_answer_is_on_its_way_is_kept_for_it() {
+        // the slots that came free meanwhile all went to the other, whatever the weights
+        let mut lanes = lanes(&[3, 1]);
+        for lane in &mut lanes {
+            lane.standing.hungry = true;
+        }
+        lanes[0].asked = Some(1);
+        assert_eq!(share(2, &lanes), [ask(1, 1, Wait::No)]);
+        lanes[0].asked = Some(30);
+        assert_eq!(share(2, &lanes), [ask(1, 2, Wait::No)]);
     }
 
     /// Slots come free one at a time; each queue in `hungry` always has more.

@@ -1,55 +1,20 @@
-//! A worker on the memory queue: what becomes of tasks that end in every way, and of the worker's own end.
-
 use std::{
-    future::Future,
+    future::pending,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-use task_queue_memory::MemoryQueue;
 use task_worker::{
-    core::{FailureKind, RetryPolicy, TaskStatus},
+    AttemptEnded, WorkerObserver,
+    core::{FailureKind, Outcome, RetryPolicy, TaskStatus},
     prelude::*,
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-const SOON: Duration = Duration::from_secs(20);
-
-#[derive(Serialize, Deserialize, TaskParams)]
-#[task(output = u32)]
-struct Number {
-    n: u32,
-}
-
-#[derive(Serialize, Deserialize, TaskParams)]
-struct Mail {
-    to: u32,
-}
-
-async fn with_worker<T>(
-    queue: &TaskQueue,
-    registry: TaskRegistry,
-    set: impl FnOnce(TaskWorker) -> TaskWorker,
-    test: impl Future<Output = T>,
-) -> T {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let worker = set(TaskWorker::new(queue.clone(), registry).backoff(RetryPolicy::fixed(Duration::ZERO)));
-    let running = tokio::spawn(worker.run_until(async {
-        let _ = stopped.await;
-    }));
-    let ended = tokio::time::timeout(SOON, test).await.expect("the test ends in time");
-    drop(stop);
-    tokio::time::timeout(SOON, running).await.expect("the worker stops in time").unwrap().unwrap();
-    ended
-}
-
-fn memory() -> TaskQueue {
-    TaskQueue::new(MemoryQueue::new())
-}
+use crate::{Mail, Number, SOON, memory, with_worker};
 
 #[tokio::test]
 async fn a_task_that_fails_is_tried_again_until_it_returns() {
@@ -75,7 +40,7 @@ async fn panics_and_timeouts_end_an_attempt_and_nothing_else() {
     let registry = TaskRegistry::new().register_fn(|number: Number, _| async move {
         match number.n {
             0 => panic!("zero"),
-            1 => std::future::pending().await,
+            1 => pending().await,
             n => Ok(n),
         }
     });
@@ -88,7 +53,7 @@ async fn panics_and_timeouts_end_an_attempt_and_nothing_else() {
             failures.push(record.message().await.unwrap().unwrap().error.unwrap());
         }
         assert_eq!((failures[0].kind, failures[1].kind), (FailureKind::Panic, FailureKind::Timeout));
-        assert!(failures[0].message.contains("tests/worker.rs:"), "{}", failures[0]);
+        assert!(failures[0].message.contains("tests/worker/ends.rs:"), "{}", failures[0]);
         assert_eq!(queue.enqueue(Number { n: 2 }).await.unwrap().result(SOON).await.unwrap(), 2);
     };
     with_worker(&queue, registry, |worker| worker, test).await;
@@ -160,7 +125,7 @@ async fn a_worker_that_stops_gives_back_what_it_saw_stop() {
     let start = started.clone();
     let registry = TaskRegistry::new().register_fn(move |_: Number, _| async move {
         start.notify_one();
-        std::future::pending().await
+        pending().await
     });
     let number = queue.enqueue(Number { n: 0 }).await.unwrap();
     with_worker(&queue, registry, |worker| worker.grace(Duration::from_millis(50)), started.notified()).await;
@@ -178,4 +143,60 @@ async fn a_task_of_an_unknown_name_stops_no_other() {
     });
     assert_eq!(value.await, 2);
     assert_ne!(mail.status().await.unwrap(), Some(TaskStatus::Completed));
+}
+
+#[tokio::test]
+async fn a_panic_of_what_a_task_leaves_behind_costs_no_slot() {
+    // an attempt that panicked as it was dropped was counted as running for ever
+    struct PanicsAtItsEnd;
+    impl Drop for PanicsAtItsEnd {
+        fn drop(&mut self) {
+            panic!("left behind");
+        }
+    }
+    let queue = memory();
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move {
+        if number.n == 0 {
+            let _left = PanicsAtItsEnd;
+            return pending().await;
+        }
+        Ok(number.n)
+    });
+    let test = async {
+        for _ in 0..3 {
+            let number = queue.enqueue(Number { n: 0 }).max_retries(0).timeout(Duration::from_millis(20));
+            let number = number.await.unwrap();
+            assert!(number.result(SOON).await.is_err());
+            let failure = number.message().await.unwrap().unwrap().error.unwrap();
+            assert_eq!(failure.kind, FailureKind::Panic);
+            assert!(failure.message.ends_with(": left behind"), "{failure}");
+        }
+        assert_eq!(queue.enqueue(Number { n: 2 }).await.unwrap().result(SOON).await.unwrap(), 2);
+    };
+    with_worker(&queue, registry, |worker| worker.concurrency(1), test).await;
+}
+
+#[tokio::test]
+async fn an_observer_hears_of_each_attempt_and_may_panic() {
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<(String, bool)>>);
+    impl WorkerObserver for Seen {
+        fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+            let retry = matches!(attempt.outcome, Outcome::Retry { .. });
+            assert!(attempt.ran < SOON && attempt.waited < SOON);
+            self.0.lock().unwrap().push((attempt.task.to_string(), retry));
+            panic!("an observer's own");
+        }
+    }
+    let (queue, seen) = (memory(), Arc::new(Seen::default()));
+    let registry = TaskRegistry::new().register_fn(|number: Number, ctx| async move {
+        if ctx.attempt() == 1 { Err("not yet".into()) } else { Ok(number.n) }
+    });
+    let observer = seen.clone();
+    with_worker(&queue, registry, |worker| worker.observer(observer), async {
+        queue.enqueue(Number { n: 1 }).await.unwrap().result(SOON).await.unwrap()
+    })
+    .await;
+    let seen = seen.0.lock().unwrap().clone();
+    assert_eq!(seen, [("number".to_owned(), true), ("number".to_owned(), false)]);
 }

@@ -1,0 +1,118 @@
+//! A worker that is told to stop.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use task_queue_memory::MemoryQueue;
+use task_testkit::{Hostile, Mishap};
+use task_worker::{
+    core::{Name, Queue as _, TaskStatus},
+    prelude::*,
+};
+use tokio::sync::Notify;
+
+use crate::{Number, SOON, eventually, in_time, memory};
+
+fn numbers() -> TaskRegistry {
+    TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) })
+}
+
+#[tokio::test]
+async fn an_idle_worker_stops_at_once() {
+    // it waited for the answer to its claim first, which waits for seconds
+    let memory = MemoryQueue::new();
+    let queue = TaskQueue::new(memory.clone());
+    let stop = Arc::new(Notify::new());
+    let stopped = stop.clone();
+    let running = tokio::spawn(
+        TaskWorker::new(queue.clone(), numbers()).run_until(async move { stopped.notified().await }),
+    );
+    queue.enqueue(Number { n: 1 }).await.unwrap().result(SOON).await.unwrap();
+    // the claim that waits is the one after the task; nothing tells of it, so several moments are tried by what runs
+    let told = Instant::now();
+    stop.notify_one();
+    in_time(running).await.unwrap().unwrap();
+    assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
+    assert!(memory.stats(&Name::DEFAULT_QUEUE).await.unwrap().workers.is_empty(), "it has signed off");
+}
+
+#[tokio::test]
+async fn a_task_that_comes_while_the_worker_stops_is_not_lost_and_counts_no_crash() {
+    // a claim was dropped with the tasks that it had just taken
+    for round in 0..40 {
+        let memory = MemoryQueue::new();
+        let queue = TaskQueue::new(memory.clone());
+        let stop = Arc::new(Notify::new());
+        let stopped = stop.clone();
+        let worker = TaskWorker::new(queue.clone(), numbers());
+        let running = tokio::spawn(worker.run_until(async move { stopped.notified().await }));
+        queue.enqueue(Number { n: 0 }).await.unwrap().result(SOON).await.unwrap();
+        let (first, second) = if round % 2 == 0 { (true, false) } else { (false, true) };
+        if first {
+            stop.notify_one();
+        }
+        let number = queue.enqueue(Number { n: 1 }).await.unwrap();
+        if second {
+            stop.notify_one();
+        }
+        in_time(running).await.unwrap().unwrap();
+        let record = number.message().await.unwrap().unwrap();
+        assert!(matches!(record.status, TaskStatus::Completed | TaskStatus::Pending), "{}", record.status);
+        assert_eq!(record.crashes, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_is_lost_as_the_worker_stops_still_gives_its_tasks_back() {
+    // the effect without the answer: the worker holds a task that it does not know
+    for lost in 0..12 {
+        let memory = MemoryQueue::new();
+        let plan = (0..lost).map(|_| Mishap::None).chain([Mishap::LoseReply; 4]);
+        let queue = TaskQueue::new(Hostile::new(memory.clone()).plan(plan));
+        let number = TaskQueue::new(memory.clone()).enqueue(Number { n: 1 }).await.unwrap();
+        let stop = Arc::new(Notify::new());
+        stop.notify_one();
+        let stopped = stop.clone();
+        let worker = TaskWorker::new(queue, numbers());
+        in_time(worker.run_until(async move { stopped.notified().await })).await.unwrap();
+        let record = number.message().await.unwrap().unwrap();
+        assert!(matches!(record.status, TaskStatus::Completed | TaskStatus::Pending), "{}", record.status);
+        assert_eq!(record.crashes, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_finishes_within_the_grace_what_it_runs() {
+    let (queue, started, finish) = (memory(), Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (start, wait) = (started.clone(), finish.clone());
+    let registry = TaskRegistry::new().register_fn(move |number: Number, _| async move {
+        start.notify_one();
+        wait.notified().await;
+        Ok(number.n)
+    });
+    let number = queue.enqueue(Number { n: 3 }).await.unwrap();
+    let stop = Arc::new(Notify::new());
+    let stopped = stop.clone();
+    let worker = TaskWorker::new(queue.clone(), registry);
+    let running = tokio::spawn(worker.run_until(async move { stopped.notified().await }));
+    in_time(started.notified()).await;
+    stop.notify_one();
+    let later = queue.enqueue(Number { n: 4 }).await.unwrap();
+    finish.notify_one();
+    in_time(running).await.unwrap().unwrap();
+    assert_eq!(number.result(SOON).await.unwrap(), 3);
+    // with the stop told first, nothing more is started
+    eventually(|| async { (later.status().await.unwrap() == Some(TaskStatus::Pending)).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_queue_is_away_stops_without_it() {
+    let plan = std::iter::repeat_n(Mishap::Fail, 10_000);
+    let queue = TaskQueue::new(Hostile::new(MemoryQueue::new()).plan(plan));
+    let worker = TaskWorker::new(queue, numbers());
+    let told = Instant::now();
+    in_time(worker.run_until(std::future::ready(()))).await.unwrap();
+    assert!(told.elapsed() < Duration::from_secs(15), "{:?}: it waited its whole grace", told.elapsed());
+}
