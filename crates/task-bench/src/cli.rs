@@ -1,0 +1,189 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures the task framework, and checks that each task ran exactly once.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  \
+        task-bench drain --private-redis none --tasks 100000\n  \
+        task-bench limit --private-redis none --tasks 100000 --json\n  \
+        task-bench latency --queue localhost:6379\n\n\
+        Exit: 0 every task ran exactly once with the right result, 1 one did not, 2 the run could not be made.\n\
+        Each run uses a named queue of its own, whose results end by themselves after an hour."
+)]
+pub(crate) struct Cli {
+    /// The queue to measure: `memory:`, or the URL of a Redis, as task-orchestrator takes it.
+    #[arg(long, short, global = true, default_value = "memory:", value_name = "URL")]
+    pub(crate) queue: String,
+
+    /// Measures a redis-server that is started for this run and ended after it, instead of --queue; with this
+    /// persistence.
+    #[arg(long, global = true, value_name = "AOF", conflicts_with = "queue")]
+    pub(crate) private_redis: Option<Aof>,
+
+    /// Prints one JSON object instead of a table.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) run: Run,
+}
+
+/// How a private redis-server persists.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Aof {
+    /// Not at all.
+    None,
+    /// Its append-only file is synced each second.
+    Everysec,
+    /// Its append-only file is synced before each answer.
+    Always,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Run {
+    /// How fast one worker process drains a queue that was filled before.
+    Drain(Drain),
+    /// How fast tasks come in: one at a time, from many callers at once, and many in a call.
+    Enqueue(Enqueue),
+    /// In an idle system: from an enqueue's call to the task's first line, and from its end to its result.
+    Latency(Latency),
+    /// Tasks that come in at a given rate, whether or not the workers follow.
+    OpenLoop(OpenLoop),
+    /// How late delayed tasks start.
+    Delayed(Delayed),
+    /// Whether memory stays flat while tasks come, go and are forgotten.
+    Soak(Soak),
+    /// What workers without work cost.
+    Idle(Idle),
+    /// The limit: the least that the life of a task can do on Redis, in plain pipelined commands, without any promise.
+    Limit(Limit),
+    #[command(hide = true)]
+    Worker(Worker),
+}
+
+impl Run {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Drain(_) => "drain",
+            Self::Enqueue(_) => "enqueue",
+            Self::Latency(_) => "latency",
+            Self::OpenLoop(_) => "open-loop",
+            Self::Delayed(_) => "delayed",
+            Self::Soak(_) => "soak",
+            Self::Idle(_) => "idle",
+            Self::Limit(_) => "limit",
+            Self::Worker(_) => "worker",
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Drain {
+    /// How many tasks.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tasks: u64,
+    /// How many the worker runs at once.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: u32,
+    /// Worker processes.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) workers: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Enqueue {
+    /// How many tasks by each way; one at a time a twentieth of them.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(20..))]
+    pub(crate) tasks: u64,
+    /// Callers at once.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) callers: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Latency {
+    /// How many tasks, one after the other.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tasks: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OpenLoop {
+    /// How many tasks.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tasks: u64,
+    /// Tasks a second; default: what --percent says of the rate at which these workers drain, which is measured first.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: Option<u64>,
+    /// Of the drain rate.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) percent: u64,
+    /// Worker processes.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) workers: u32,
+    /// How many each runs at once.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Delayed {
+    /// How many tasks are measured; their times are spread over ten seconds.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tasks: u64,
+    /// How many more wait meanwhile for a time that does not come.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) waiting: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Soak {
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(8..))]
+    pub(crate) seconds: u64,
+    /// Tasks a second.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: u64,
+    /// At most so many tasks; the run ends when they are done.
+    #[arg(long)]
+    pub(crate) tasks: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Idle {
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// Workers, all in one process.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) workers: u32,
+    /// Tasks that run before, to see that they do; nothing is measured of them.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) tasks: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Limit {
+    /// How many tasks.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tasks: u64,
+}
+
+/// A worker process of a run.
+#[derive(Args, Debug)]
+pub(crate) struct Worker {
+    #[arg(long)]
+    pub(crate) name: String,
+    #[arg(long)]
+    pub(crate) tasks: u64,
+    #[arg(long)]
+    pub(crate) concurrency: u32,
+    #[arg(long, default_value_t = 1)]
+    pub(crate) instances: u32,
+    /// Where to write at the end how often each task ran.
+    #[arg(long)]
+    pub(crate) runs: PathBuf,
+}

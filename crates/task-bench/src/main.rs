@@ -1,0 +1,59 @@
+//! Measures the task framework on any of its queues, and checks at the end of each run that every task ran exactly once
+//! and that its result is right. docs/performance.md says what the figures mean.
+
+mod check;
+mod cli;
+mod fleet;
+mod percentiles;
+mod procfs;
+mod report;
+mod runs;
+mod server;
+mod stage;
+mod task;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    cli::{Cli, Run},
+    report::Report,
+    stage::Stage,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli).await {
+        Ok(report) => {
+            report.print(cli.json);
+            if report.is_exact() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("task-bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> anyhow::Result<Report> {
+    if let Run::Worker(worker) = &cli.run {
+        fleet::be_a_worker(&cli.queue, worker).await?;
+        std::process::exit(0);
+    }
+    let stage = Stage::open(cli).await?;
+    let mut report = Report::new(cli.run.name(), &stage);
+    match &cli.run {
+        Run::Drain(run) => runs::drain::run(&stage, run, &mut report).await?,
+        Run::Enqueue(run) => runs::enqueue::run(&stage, run, &mut report).await?,
+        Run::Latency(run) => runs::latency::run(&stage, run, &mut report).await?,
+        Run::OpenLoop(run) => runs::open_loop::run(&stage, run, &mut report).await?,
+        Run::Delayed(run) => runs::delayed::run(&stage, run, &mut report).await?,
+        Run::Soak(run) => runs::soak::run(&stage, run, &mut report).await?,
+        Run::Idle(run) => runs::idle::run(&stage, run, &mut report).await?,
+        Run::Limit(run) => runs::limit::run(&stage, run, &mut report).await?,
+        Run::Worker(_) => unreachable!("it is done with above"),
+    }
+    Ok(report)
+}

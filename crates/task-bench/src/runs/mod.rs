@@ -1,0 +1,10 @@
+//! The runs, one a file.
+
+pub(crate) mod delayed;
+pub(crate) mod drain;
+pub(crate) mod enqueue;
+pub(crate) mod idle;
+pub(crate) mod latency;
+pub(crate) mod limit;
+pub(crate) mod open_loop;
+pub(crate) mod soak;

@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use task_core::{Name, TaskId, TaskQueue};
+
+use super::drain;
+use crate::{
+    check::check,
+    cli,
+    fleet::{Crew, Fleet},
+    percentiles::p50_p99,
+    report::Report,
+    stage::{Stage, connect, options},
+    task::{Noop, now},
+};
+
+const PRODUCERS: u64 = 2;
+
+/// Tasks come in when their time is there, from two producers, whether or not the workers follow.
+pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report) -> anyhow::Result<()> {
+    let rate = match run.rate {
+        Some(rate) => rate as f64,
+        None => {
+            let drained = drain_rate(stage, run).await?;
+            report.set("drain_per_s", drained);
+            drained * run.percent as f64 / 100.0
+        }
+    };
+    report.set("rate_per_s", rate);
+    let crew = Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks };
+    let own = Stage { name: format!("{}-open", stage.name).parse()?, ..again(stage).await? };
+    let fleet = Fleet::start(&own, crew)?;
+    own.workers(run.workers as usize).await?;
+    let before = stage.used().await?;
+    let start = now() + 10_000_000;
+    let mut producers = tokio::task::JoinSet::new();
+    for producer in 0..PRODUCERS {
+        let queue = if stage.server.is_some() { connect(&stage.url).await? } else { stage.queue.clone() };
+        let numbers: Vec<u64> = (producer..run.tasks).step_by(PRODUCERS as usize).collect();
+        producers.spawn(produce(queue, own.name.clone(), numbers, start, rate));
+    }
+    let mut ids: Vec<(u64, TaskId)> = Vec::new();
+    while let Some(produced) = producers.join_next().await {
+        ids.extend(produced??);
+    }
+    let enqueued = now();
+    own.completed(run.tasks).await?;
+    report.set("tail_ms", now().saturating_sub(enqueued) as f64 / 1e6);
+    if let (Some(before), Some(after)) = (before, stage.used().await?) {
+        report.set("redis_cpu_us_per_task", (after.cpu_us - before.cpu_us) / run.tasks as f64);
+        report.set("round_trips_per_task", (after.calls - before.calls) as f64 / run.tasks as f64);
+    }
+    let runs = fleet.stop().await?;
+    ids.sort_by_key(|(number, _)| *number);
+    let ids: Vec<TaskId> = ids.into_iter().map(|(_, id)| id).collect();
+    let seen = check(&own, &ids, &runs, report).await?;
+    let late = |(_, seen): &(_, crate::task::Seen)| {
+        seen.at.saturating_sub(start + due(seen.twice / 2, rate)) as f64 / 1e6
+    };
+    let (p50, p99) = p50_p99(&mut seen.iter().map(late).collect::<Vec<f64>>());
+    report.set("p50_ms", p50);
+    report.set("p99_ms", p99);
+    report.set("tasks_per_s", drain::rate(&seen));
+    Ok(())
+}
+
+/// When a task is to be enqueued, in nanoseconds from the start.
+fn due(number: u64, rate: f64) -> u64 {
+    (number as f64 / rate * 1e9) as u64
+}
+
+async fn produce(
+    queue: TaskQueue,
+    name: Name,
+    numbers: Vec<u64>,
+    start: u64,
+    rate: f64,
+) -> anyhow::Result<Vec<(u64, TaskId)>> {
+    let mut ids = Vec::with_capacity(numbers.len());
+    let mut sent = FuturesUnordered::new();
+    let mut numbers = numbers.into_iter().peekable();
+    while numbers.peek().is_some() || !sent.is_empty() {
+        while let Some(number) = numbers.next_if(|number| start + due(*number, rate) <= now()) {
+            let enqueue = queue.enqueue(Noop::new(number)).options(|_| options().queue(name.to_string()));
+            sent.push(async move { anyhow::Ok((number, enqueue.await?.id().clone())) });
+        }
+        let next = numbers.peek().map(|number| (start + due(*number, rate)).saturating_sub(now()));
+        tokio::select! {
+            // an enqueue that is not polled stays in its place
+            Some(answer) = sent.next(), if !sent.is_empty() => ids.push(answer?),
+            () = tokio::time::sleep(Duration::from_nanos(next.unwrap_or(0))), if next.is_some() => {}
+        }
+    }
+    Ok(ids)
+}
+
+/// How fast these workers empty a full queue.
+async fn drain_rate(stage: &Stage, run: &cli::OpenLoop) -> anyhow::Result<f64> {
+    let ids = drain::fill(stage, run.tasks).await?;
+    let crew = Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks };
+    let fleet = Fleet::start(stage, crew)?;
+    stage.completed(run.tasks).await?;
+    fleet.stop().await?;
+    let records = stage.records(&ids).await?;
+    let seen: Vec<_> =
+        records.into_iter().map(|record| (record, crate::task::Seen { twice: 0, at: 0 })).collect();
+    Ok(drain::rate(&seen))
+}
+
+async fn again(stage: &Stage) -> anyhow::Result<Stage> {
+    let server = match &stage.server {
+        Some(_) => Some(crate::server::Server::connect(&stage.url, None).await?),
+        None => None,
+    };
+    Ok(Stage {
+        queue: stage.queue.clone(),
+        url: stage.url.clone(),
+        name: stage.name.clone(),
+        server,
+        persistence: stage.persistence.clone(),
+    })
+}

@@ -1,0 +1,102 @@
+use anyhow::Context as _;
+use deadpool_redis::redis::{Client, aio::MultiplexedConnection, cmd};
+use task_testkit::RedisServer;
+
+use crate::{cli::Aof, procfs};
+
+/// A redis-server, seen from outside: what a run costs it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    connection: MultiplexedConnection,
+    /// Its process, if it runs on this machine: finer than what INFO says.
+    _private: Option<RedisServer>,
+}
+
+/// What it has used so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    pub(crate) cpu_us: f64,
+    /// Calls that a client waited for: scripts and blocking pops; what scripts call themselves is not counted.
+    pub(crate) calls: u64,
+    /// Commands of any kind that clients sent.
+    pub(crate) commands: u64,
+    pub(crate) memory: u64,
+}
+
+/// The commands by which the framework's clients speak to a Redis.
+const CALLS: [&str; 7] = ["evalsha", "eval", "evalsha_ro", "fcall", "blpop", "blmpop", "brpop"];
+/// Of a client too, and of no script of ours.
+const OTHERS: [&str; 9] = [
+    "ping",
+    "hello",
+    "auth",
+    "client|setinfo",
+    "select",
+    "script|load",
+    "subscribe",
+    "psubscribe",
+    "unwatch",
+];
+
+pub(crate) fn private(aof: Aof) -> RedisServer {
+    match aof {
+        Aof::None => RedisServer::start(&[]),
+        Aof::Everysec => RedisServer::start(&["--appendonly", "yes", "--appendfsync", "everysec"]),
+        Aof::Always => RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]),
+    }
+}
+
+impl Server {
+    pub(crate) async fn connect(url: &str, private: Option<RedisServer>) -> anyhow::Result<Self> {
+        let url = url.split('?').next().unwrap_or(url);
+        let url = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
+        // the library's errors may show the URL with its password
+        let client = Client::open(url).ok().context("the queue's URL can't be opened for INFO")?;
+        let connection = client.get_multiplexed_async_connection().await?;
+        Ok(Self { connection, _private: private })
+    }
+
+    pub(crate) fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+
+    pub(crate) async fn used(&self) -> anyhow::Result<Used> {
+        let mut connection = self.connection.clone();
+        let info: String = cmd("INFO").arg("all").query_async(&mut connection).await?;
+        let field = |name: &str| {
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("0").trim()
+        };
+        let number = |name: &str| field(name).parse::<f64>().unwrap_or_default();
+        let calls = |commands: &[&str]| -> u64 {
+            let count = |command: &&str| {
+                let stat = field(&format!("cmdstat_{command}"));
+                let calls = stat.split(',').find_map(|pair| pair.strip_prefix("calls="));
+                calls.and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
+            };
+            commands.iter().map(count).sum()
+        };
+        Ok(Used {
+            cpu_us: (number("used_cpu_sys") + number("used_cpu_user")) * 1e6,
+            calls: calls(&CALLS),
+            commands: calls(&CALLS) + calls(&OTHERS),
+            memory: field("used_memory").parse().unwrap_or(0),
+        })
+    }
+
+    /// The times of so many PINGs, one after the other, in milliseconds.
+    pub(crate) async fn pings(&self, number: usize) -> anyhow::Result<Vec<f64>> {
+        let mut connection = self.connection.clone();
+        let mut times = Vec::with_capacity(number);
+        for _ in 0..number {
+            let start = std::time::Instant::now();
+            let _: String = cmd("PING").query_async(&mut connection).await?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(times)
+    }
+}
+
+/// The memory of this process or another.
+pub(crate) fn rss_of(pids: &[u32]) -> Option<u64> {
+    pids.iter().filter_map(|pid| procfs::rss(*pid)).max()
+}

@@ -1,0 +1,75 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use task_core::{Name, Payload as _, TaskId, TaskMessage, TaskOptions, TaskParams, encode};
+use task_worker::TaskRegistry;
+
+/// Does nothing, with 100 bytes of params.
+#[derive(Debug, Serialize, Deserialize, TaskParams)]
+#[task(name = "bench_noop", output = Seen)]
+pub(crate) struct Noop {
+    pub(crate) n: u64,
+    pad: String,
+}
+
+/// What it returns: by what its start can be told, and its params be checked.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// Its number, doubled.
+    pub(crate) twice: u64,
+    /// [`now`] at its first line.
+    pub(crate) at: u64,
+}
+
+impl Noop {
+    pub(crate) fn new(n: u64) -> Self {
+        let mut params = Self { n, pad: String::new() };
+        let bare = params.to_bytes().map_or(0, |bytes| bytes.len());
+        params.pad = "x".repeat(99_usize.saturating_sub(bare)); // a longer text takes one more byte for its length
+        params
+    }
+
+    pub(crate) fn message(n: u64, queue: &Name, options: TaskOptions) -> anyhow::Result<TaskMessage> {
+        let params = encode(&Self::new(n)).map_err(anyhow::Error::from_boxed)?;
+        Ok(TaskMessage::new(TaskId::new(), Self::NAME, params, options.queue(queue.to_string()))?)
+    }
+}
+
+/// Nanoseconds of the clock that all processes of this machine share and that nobody sets.
+pub(crate) fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// How often each task ran in this process, by its number.
+#[derive(Clone, Debug)]
+pub(crate) struct Book(Arc<[AtomicU8]>);
+
+impl Book {
+    pub(crate) fn new(tasks: u64) -> Self {
+        Self((0..tasks).map(|_| AtomicU8::new(0)).collect())
+    }
+
+    fn ran(&self, n: u64) {
+        if let Some(count) = usize::try_from(n).ok().and_then(|n| self.0.get(n)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Vec<u8> {
+        self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+
+    pub(crate) fn registry(&self) -> TaskRegistry {
+        let book = self.clone();
+        TaskRegistry::new().register_fn(move |params: Noop, _ctx| {
+            let at = now();
+            book.ran(params.n);
+            async move { Ok(Seen { twice: params.n * 2, at }) }
+        })
+    }
+}
