@@ -27,15 +27,15 @@ elseif what == 'tell' then
 elseif what == 'purge' then
   local most, n = tonumber(id), 0
   local function ended(one, place)
+    if place == 'ready' and call('HEXISTS', VOID, one) == 1 then -- the entry of one that was deleted
+      if call('HINCRBY', VOID, one, -1) <= 0 then call('HDEL', VOID, one) end
+      return
+    end
     local rec, s = call('HGET', TASKS, one), state(one)
     if not rec or string.sub(rec, 1, 1) ~= 'M' then return end
-    if s.s or (place == 'ready' and call('HEXISTS', VOID, one) == 1) then
-      if s.t then
-        s.t = nil
-        keep(one, s)
-      elseif call('HEXISTS', VOID, one) == 1 and call('HINCRBY', VOID, one, -1) <= 0 then
-        call('HDEL', VOID, one)
-      end
+    if s.s then
+      s.t = nil
+      keep(one, s)
       return
     end
     finish(one, s, 'X', 'purged', now)

@@ -50,7 +50,8 @@ local function forget(inc)
   end
 end
 
--- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more.
+-- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more. With the
+-- last of them goes the last trace of it.
 local function give_back(inc, reason, now, max)
   local ids = call('SPOP', HELD .. inc, max)
   table.sort(ids)
@@ -88,6 +89,8 @@ local function give_back(inc, reason, now, max)
   call('HDEL', ALONE, inc)
   call('HDEL', LABEL, inc)
   call('DEL', CANCEL .. inc)
+  local start = string.match(inc, '^[^.]*')
+  if call('HGET', GENS, start) == inc then call('HDEL', GENS, start) end
   return n, false
 end
 
@@ -98,8 +101,6 @@ local function reap(now, grace)
       call('ZADD', CLOSED, int(now + HOUR), dead[i])
       call('ZADD', DYING, int(now), 'l' .. dead[i])
       forget(dead[i])
-      local start = string.match(dead[i], '^[^.]*')
-      if call('HGET', GENS, start) == dead[i] then call('HDEL', GENS, start) end
     end
   end
   -- several may have died together, and one that held nothing must not keep back the tasks of the next

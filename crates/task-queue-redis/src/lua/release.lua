@@ -2,19 +2,18 @@
 -- KEYS 1 base
 -- ARGV 1 incarnation (any generation closes all) 2 most tasks
 -- reply tasks given back in this call, 1 if it is to be called again
--- guarantees every write of it is refused from the first call on; idempotent
+-- guarantees every write of it is refused from the first call on; idempotent; what a caller leaves, housekeeping gives back
 local now = clock()
-local start = string.match(ARGV[1], '^[^.]*')
+local start, left, more = string.match(ARGV[1], '^[^.]*'), tonumber(ARGV[2]), false
 call('ZADD', CLOSED, int(now + HOUR), start)
 local current = call('HGET', GENS, start)
-local n, more = 0, false
-for _, inc in ipairs({ ARGV[1], current or ARGV[1] }) do
-  forget(inc)
-  local lost = call('ZSCORE', DYING, 'l' .. inc) and 'l' or 'r'
-  if call('EXISTS', HELD .. inc) == 1 then call('ZADD', DYING, int(now), lost .. inc) end
-  local given, left = give_back(inc, lost, now, tonumber(ARGV[2]) - n)
-  n, more = n + given, more or left
-  if n >= tonumber(ARGV[2]) then break end
+local incs = { ARGV[1] }
+if current and current ~= ARGV[1] then incs[2] = current end
+for i = 1, #incs do
+  forget(incs[i])
+  local reason = call('ZSCORE', DYING, 'l' .. incs[i]) and 'l' or 'r'
+  call('ZADD', DYING, int(now), reason .. incs[i])
+  local given, rest = give_back(incs[i], reason, now, left)
+  left, more = left - given, more or rest
 end
-if not more then call('HDEL', GENS, start) end
-return { n, more and 1 or 0 }
+return { tonumber(ARGV[2]) - left, more and 1 or 0 }

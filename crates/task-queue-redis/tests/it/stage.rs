@@ -28,6 +28,25 @@ pub(crate) async fn put(queue: &RedisQueue, text: &str, options: TaskOptions) ->
     queue.enqueue(batch).await.unwrap().answers.remove(0)
 }
 
+/// Enqueues so many, numbered behind this prefix.
+pub(crate) async fn put_many(queue: &RedisQueue, prefix: &str, n: usize, options: TaskOptions) {
+    let ids: Vec<String> = (0..n).map(|i| format!("{prefix}{i:04}")).collect();
+    for ids in ids.chunks(Batch::MAX) {
+        let messages = ids.iter().map(|id| named(EXTRACT, id, options.clone())).collect();
+        queue.enqueue(Batch::new(Q, messages)).await.unwrap();
+    }
+}
+
+/// Claims up to a thousand tasks, and settles all of them so.
+pub(crate) async fn work(queue: &RedisQueue, worker: Incarnation, number: u64, outcome: &Outcome) -> usize {
+    let mut claim = claim(worker, number);
+    claim.max_tasks = 1000;
+    let got = queue.dequeue(claim).await.unwrap().tasks;
+    let settlements = got.iter().map(|delivery| Settlement::new(delivery.clone(), outcome.clone())).collect();
+    queue.settle(SettleRequest::new(Q, settlements)).await.unwrap();
+    got.len()
+}
+
 pub(crate) fn registration(names: &[&'static str]) -> Arc<Registration> {
     let mut registration =
         Registration::new("worker_1", names.iter().map(|name| Name::from_static(name).unwrap()));
