@@ -37,7 +37,7 @@ pub struct ResultMessage {
     pub enqueued_at: Timestamp,
     /// When it may start, or start again, if that is later than now.
     pub due_at: Option<Timestamp>,
-    /// When its last attempt started.
+    /// When its last attempt started. A claim by a worker that has no code of its name was none, and leaves nothing.
     pub started_at: Option<Timestamp>,
     /// When it became final.
     pub finished_at: Option<Timestamp>,
@@ -140,7 +140,9 @@ impl ResultMessage {
                 (TaskStatus::Pending, None)
             }
             Outcome::NameUnknown => {
-                self.attempts = self.attempts.saturating_sub(1); // it never really started
+                // it never really started
+                self.attempts = self.attempts.saturating_sub(1);
+                (self.started_at, self.worker) = (None, None);
                 (TaskStatus::Pending, None)
             }
         };
@@ -184,7 +186,8 @@ mod tests {
     fn running() -> ResultMessage {
         let message = TaskMessage::new(TaskId::new(), "extract", vec![0xc0], TaskOptions::default()).unwrap();
         let pending = ResultMessage::pending(&message, Timestamp::from_millis(1_000));
-        ResultMessage { status: TaskStatus::Running, attempts: 1, ..pending }
+        let (started_at, worker) = (Some(Timestamp::from_millis(1_500)), Some("worker_1".into()));
+        ResultMessage { status: TaskStatus::Running, attempts: 1, started_at, worker, ..pending }
     }
 
     fn outcomes() -> Vec<Outcome> {
@@ -219,7 +222,9 @@ mod tests {
             let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
             assert_eq!((after.failures, after.errors.len()), (u32::from(failed), usize::from(failed)));
             assert_eq!(after.releases, u32::from(matches!(outcome, Outcome::Released)));
-            assert_eq!(after.attempts, u32::from(outcome != Outcome::NameUnknown));
+            let ran = outcome != Outcome::NameUnknown;
+            assert_eq!((after.attempts, after.worker.is_some()), (u32::from(ran), ran), "{outcome:?}");
+            assert_eq!(after.started_at.is_some(), ran, "{outcome:?}");
             assert_eq!(after.finished_at.is_some(), after.status.is_final(), "{outcome:?}");
             assert_eq!(after.due_at.is_some(), after.status == TaskStatus::Retry);
         }

@@ -69,7 +69,10 @@ for i = 1, n do
       if kind ~= 'N' then s.a, s.x = (s.a or 0) + 1, nil end
       if kind == 'T' or kind == 'F' then s.f = (s.f or 0) + 1 end
       if kind == 'R' then s.r = (s.r or 0) + 1 end
-      s.l, s.lw, s.ls = kind .. token, call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
+      s.l, s.lw, s.ls = kind .. token, nil, nil
+      if kind ~= 'N' then -- that was no run
+        s.lw, s.ls = call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
+      end
       if record ~= '' then
         s.b, s.bt, s.o = record, now, nil
       end

@@ -18,6 +18,7 @@ pub async fn a_task_of_an_unknown_name_waits_for_a_worker_that_knows_it_and_coun
     let record = h.record("a").await;
     assert_eq!((record.status, record.attempts), (TaskStatus::Pending, 0));
     assert_eq!((record.failures, record.crashes, record.releases), (0, 0, 0));
+    assert_eq!((record.started_at, record.worker), (None, None), "it has not run");
     assert_eq!(old.claim(9).await.len(), 0, "whoever does not know it never gets it again");
     let mut new = Sim::knowing(h.queue(), "new", &["new"]);
     assert_eq!(ids(&new.claim(9).await), ["a"]);
