@@ -16,11 +16,32 @@ pub(super) fn same<T: PartialEq + Debug>(what: &str, backend: &T, model: &T) -> 
         return Ok(());
     }
     let (backend, model) = (format!("{backend:#?}"), format!("{model:#?}"));
-    let lines = |text: &str, other: &str| -> String {
-        let differ = text.lines().filter(|line| !other.lines().any(|l| l == *line));
-        differ.fold(String::new(), |all, line| all + "\n    " + line.trim())
+    let (backend, model): (Vec<&str>, Vec<&str>) = (backend.lines().collect(), model.lines().collect());
+    let first = backend.iter().zip(&model).position(|(one, other)| one != other);
+    let first = first.unwrap_or(backend.len().min(model.len()));
+    let last =
+        backend.iter().rev().zip(model.iter().rev()).position(|(one, other)| one != other).unwrap_or(0);
+    let shown = |lines: &[&str]| {
+        let differ = &lines[first..lines.len().saturating_sub(last).max(first)];
+        differ.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
     };
-    Err(format!("{what} differs\n  backend:{}\n  model:{}", lines(&backend, &model), lines(&model, &backend)))
+    Err(format!(
+        "{what} differs\n  at      {}\n  backend {}\n  model   {}",
+        around(&backend[..first]),
+        shown(&backend),
+        shown(&model)
+    ))
+}
+
+/// What the next line of a text is part of: the lines that open what is not closed yet.
+fn around(lines: &[&str]) -> String {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut open: Vec<&str> = Vec::new();
+    for line in lines {
+        open.retain(|other| indent(other) < indent(line));
+        open.push(line);
+    }
+    open.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 impl<H: Harness> Player<'_, H> {

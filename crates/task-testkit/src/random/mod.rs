@@ -14,6 +14,9 @@ use std::str::FromStr;
 
 use crate::Harness;
 
+/// Everything is looked at after so many steps.
+const EVERY: usize = 10;
+
 /// One test that runs random scripts of several workers on a backend and on the plain model, and compares all answers.
 ///
 /// It takes the same [`Harness`](crate::Harness) as [`conformance!`](crate::conformance). By default it runs 100 scripts
@@ -41,7 +44,7 @@ pub fn run_random_operations<H: Harness>() {
     runtime.expect("a runtime starts").block_on(async {
         for seed in (first.unwrap_or(0)..).take(scripts) {
             let script = script::script(seed, steps);
-            if let Err(difference) = play::play::<H>(&script).await {
+            if let Err(difference) = play::play::<H>(&script, EVERY).await {
                 let (script, difference) = shrink::shrink::<H>(script, difference).await;
                 let lines: String =
                     script.iter().enumerate().map(|(n, step)| format!("{n:>4} {step:?}\n")).collect();

@@ -21,20 +21,18 @@ use crate::{
 /// What all times in a script are whole numbers of. Longer than anything that a machine may take for a script, so that
 /// the time that really passes changes nothing.
 pub(super) const UNIT: Duration = Duration::from_secs(60);
-/// Everything is looked at after so many steps.
-const EVERY: usize = 10;
 
-/// Runs a script on a fresh backend.
+/// Runs a script on a fresh backend, and looks at everything after each `every` steps.
 ///
 /// # Errors
 /// What differed, and where.
-pub(super) async fn play<H: Harness>(script: &[Step]) -> Result<(), String> {
+pub(super) async fn play<H: Harness>(script: &[Step], every: usize) -> Result<(), String> {
     let harness = H::open().await;
     let mut player = Player::new(&harness).await?;
     for (n, step) in script.iter().enumerate() {
         let at = |what| format!("at step {n}, {step:?}: {what}");
         player.turn(step).await.map_err(at)?;
-        if n % EVERY == EVERY - 1 {
+        if n % every == every - 1 {
             player.look_round().await.map_err(at)?;
         }
     }

@@ -15,7 +15,7 @@ pub(super) async fn shrink<H: Harness>(mut script: Vec<Step>, mut difference: St
             let mut less = script.clone();
             less.drain(at..(at + chunk).min(script.len()));
             runs += 1;
-            match play::play::<H>(&less).await {
+            match play::play::<H>(&less, 1).await {
                 Ok(()) => at += chunk,
                 Err(still) => (script, difference, shorter) = (less, still, true),
             }
