@@ -21,6 +21,9 @@ impl Harness for Memory {
     async fn outage(&self, by: Duration) {
         self.0.outage(by);
     }
+    async fn capped(completed: usize, replayable: usize) -> Option<Self> {
+        Some(Self(MemoryQueue::builder().keep_completed(completed).keep_replayable(replayable).build()))
+    }
 }
 
 task_testkit::conformance!(Memory);

@@ -45,6 +45,12 @@ pub trait Harness: Send + Sync + Sized + 'static {
 
     /// Moves its clock on at once, as if nobody had called it meanwhile.
     fn outage(&self, by: Duration) -> impl Future<Output = ()> + Send;
+
+    /// A fresh backend that keeps at most so many results of COMPLETED tasks, and the params of at most so many FAILED and
+    /// CANCELLED ones. Default: `None`, since that can't be set here; then it is not tested.
+    fn capped(_completed: usize, _replayable: usize) -> impl Future<Output = Option<Self>> + Send {
+        async { None }
+    }
 }
 
 /// One named promise of the suite: a sentence about what every backend does, and how that is tested.

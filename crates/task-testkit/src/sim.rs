@@ -131,8 +131,13 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     /// # Panics
     /// If the backend refuses it.
     pub async fn report(&self, delivery: &Delivery, fraction: f32) {
+        self.report_at(delivery, fraction, Timestamp::now()).await;
+    }
+
+    /// The same by a worker with this clock.
+    pub(crate) async fn report_at(&self, delivery: &Delivery, fraction: f32, now: Timestamp) {
         let mut beat = Heartbeat::new(self.queue.clone(), self.worker, self.registration.clone());
-        let progress = Progress::new(fraction, "on its way", Timestamp::now());
+        let progress = Progress::new(fraction, "on its way", now);
         beat.progress.push(ProgressUpdate::new(delivery.id().clone(), delivery.token, progress));
         self.backend.heartbeat(beat).await.expect("a heartbeat is answered");
     }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use task_core::{
-    Batch, Capability, Command, ControlAnswer, Enqueued, Filter, Incarnation, Lookup, Name, Queue as _,
-    QueueError, QueueStats, ResultMessage, TaskId, TaskMessage, TaskOptions, TaskStatus, WorkerCommand,
+    Batch, CancelAnswer, Capability, Command, ControlAnswer, Enqueued, Filter, Incarnation, Lookup, Name,
+    Queue as _, QueueError, QueueStats, ResultMessage, TaskId, TaskMessage, TaskOptions, TaskStatus,
+    WorkerCommand,
 };
 
 use crate::{Harness, sim::Sim};
@@ -31,6 +32,10 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
 
 /// Longer than a lease, with no call that is late enough to be an outage.
 pub(crate) const LEASE_OVER: Duration = secs(13);
+
+/// A wait that is much longer than what a push takes, and less than half of it.
+pub(crate) const LONG: Duration = secs(10);
+pub(crate) const SOON: Duration = secs(4);
 
 pub(crate) const QUEUE: Name = Name::DEFAULT_QUEUE;
 
@@ -70,6 +75,20 @@ pub(crate) trait Stage: Harness {
 
     async fn control(&self, command: Command) -> ControlAnswer {
         self.queue().control(&QUEUE, command).await.expect("a command is answered")
+    }
+
+    async fn cancel(&self, id: &str) -> CancelAnswer {
+        self.queue().cancel(&QUEUE, &self::id(id)).await.expect("a cancel is answered")
+    }
+
+    /// Enqueues a task, the only one there is, and lets two workers die under it.
+    async fn suspect(&self, id: &str) {
+        self.put(id, options()).await;
+        for _ in 0..2 {
+            let mut victim = self.sim("victim");
+            assert_eq!(ids(&victim.claim(9).await), [id]);
+            victim.release().await;
+        }
     }
 
     async fn stats(&self) -> QueueStats {

@@ -153,7 +153,7 @@ fn is_caught<const FLAW: u8>(flaw: &str, by: &str) {
     let mut caught = Vec::new();
     for promise in promises::<Broken<FLAW, ModelQueue>>() {
         // to be woken late takes its time: only the flaw that is about it pays for that
-        if FLAW == WAKE_FORGOTTEN && promise.subject != "waiting" {
+        if FLAW == WAKE_FORGOTTEN && format!("{}::{}", promise.subject, promise.name) != by {
             continue;
         }
         if catch_unwind(AssertUnwindSafe(|| promise.check())).is_err() {
@@ -194,6 +194,6 @@ fn a_backend_that_forgets_to_wake_is_caught() {
 fn a_backend_that_runs_suspects_among_neighbours_is_caught() {
     is_caught::<SUSPECTS_AMONG_NEIGHBOURS>(
         "a suspect among neighbours",
-        "lease::a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing",
+        "suspects::a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing",
     );
 }

@@ -24,6 +24,10 @@ impl Harness for Model {
     async fn outage(&self, by: Duration) {
         self.0.outage(by);
     }
+
+    async fn capped(completed: usize, replayable: usize) -> Option<Self> {
+        Some(Self(ModelQueue::capped(completed, replayable)))
+    }
 }
 
 task_testkit::conformance!(Model);

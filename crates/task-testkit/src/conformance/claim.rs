@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use task_core::{Claim, Queue as _, TaskStatus};
+use task_core::{Capability, Claim, Moment, Queue as _, TaskStatus};
 
 use crate::{Harness, stage::*};
 
@@ -27,6 +27,20 @@ pub async fn tasks_of_one_priority_start_in_the_order_of_their_enqueues<H: Harne
     let mut worker = h.sim("w");
     assert_eq!(ids(&worker.claim(3).await), ["a", "b", "c"]);
     assert_eq!(ids(&worker.claim(3).await), ["d"]);
+}
+
+/// Tasks with options came behind all others of their batch.
+pub async fn a_batch_keeps_its_order_whatever_its_tasks_say<H: Harness>(h: &H) {
+    let mut batch =
+        vec![task("a", options()), task("b", options()), task("c", options()), task("d", options())];
+    if !h.lacks(Capability::Expiry).await {
+        batch[0].expires = Some(Moment::In(secs(60)));
+    }
+    if !h.lacks(Capability::Retention).await {
+        batch[2].retention = Some(secs(60));
+    }
+    h.send(batch).await;
+    assert_eq!(ids(&h.sim("w").claim(9).await), ["a", "b", "c", "d"]);
 }
 
 pub async fn no_task_is_given_out_twice_however_many_claim_at_once<H: Harness>(h: &H) {

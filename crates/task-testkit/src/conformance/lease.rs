@@ -105,48 +105,25 @@ pub async fn a_task_whose_worker_dies_too_often_has_failed<H: Harness>(h: &H) {
     }
 }
 
-/// One task that kills its process took 63 neighbours along.
-pub async fn a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing<H: Harness>(h: &H) {
-    if h.lacks(Capability::Suspects).await {
+pub async fn a_task_whose_cancel_was_asked_for_is_cancelled_when_its_worker_dies<H: Harness>(h: &H) {
+    if h.lacks(Capability::Cancel).await {
         return;
     }
-    h.put("poison", options()).await;
-    for _ in 0..2 {
-        let mut victim = h.sim("victim");
-        assert_eq!(ids(&victim.claim(9).await), ["poison"]);
-        victim.release().await;
+    h.send(["released", "lease"].map(|id| task(id, options())).to_vec()).await;
+    let (mut first, mut second) = (h.sim("w1"), h.sim("w2"));
+    first.claim_one().await;
+    second.claim_one().await;
+    h.cancel("released").await;
+    h.cancel("lease").await;
+    first.release().await;
+    h.advance(LEASE_OVER).await;
+    h.housekeeping().await;
+    for id in ["released", "lease"] {
+        let record = h.record(id).await;
+        assert_eq!((record.status, record.crashes), (TaskStatus::Cancelled, 1), "{id}");
+        assert_eq!(record.error.map(|error| error.kind), Some(FailureKind::Cancelled), "{id}");
+        assert!(!record.cancel_requested && record.finished_at.is_some(), "{id}");
     }
-    h.send(["a", "b"].map(|id| task(id, options())).to_vec()).await;
-    let mut busy = h.sim("busy");
-    busy.idle = false;
-    assert_eq!(ids(&busy.claim(1).await), ["a"], "beside other tasks it is not given out");
-    let mut idle = h.sim("idle");
-    let alone = idle.claim(9).await;
-    assert_eq!(ids(&alone), ["poison"]);
-    assert!(alone[0].suspect);
-    idle.idle = false;
-    assert_eq!(idle.claim(9).await.len(), 0, "beside it nothing is given out");
-    assert_eq!(idle.complete(&alone[0]).await, SettleAnswer::Done);
-    assert_eq!(ids(&idle.claim(9).await), ["b"]);
-}
-
-pub async fn one_worker_at_a_time_is_asked_to_run_empty_for_a_suspect<H: Harness>(h: &H) {
-    if h.lacks(Capability::Suspects).await {
-        return;
-    }
-    h.put("poison", options()).await;
-    for _ in 0..2 {
-        let mut victim = h.sim("victim");
-        victim.claim_one().await;
-        victim.release().await;
-    }
-    let mut workers = [h.sim("w1"), h.sim("w2"), h.sim("w3")];
-    let mut asked = 0;
-    for worker in &mut workers {
-        worker.idle = false;
-        asked += usize::from(worker.try_claim(1).await.expect("an answer").run_empty);
-    }
-    assert_eq!(asked, 1);
 }
 
 pub async fn a_failed_task_stays_failed_when_its_worker_dies<H: Harness>(h: &H) {

@@ -34,6 +34,7 @@ macro_rules! __promises {
             claim {
                 a_claimed_task_runs_with_its_attempt_counted_and_its_worker_named
                 tasks_of_one_priority_start_in_the_order_of_their_enqueues
+                a_batch_keeps_its_order_whatever_its_tasks_say
                 no_task_is_given_out_twice_however_many_claim_at_once
                 the_same_claim_again_gives_the_same_tasks_and_counts_no_attempt
                 eight_claims_under_way_are_each_answered_again
@@ -42,11 +43,29 @@ macro_rules! __promises {
                 a_claim_says_whether_more_is_due
                 a_claim_brings_about_as_many_bytes_as_asked_for_and_at_least_one_task
             }
+            settle {
+                a_stale_settlement_fails_nothing_but_itself
+                a_claim_that_travels_with_settlements_is_carried_out_after_them
+                the_claim_of_a_closed_worker_is_refused_beside_its_settlements
+                no_settlements_at_all_are_answered_with_no_answers
+                good_work_is_taken_while_its_token_is_current_however_late
+                an_attempt_that_has_ended_can_not_end_otherwise
+            }
             fencing {
                 a_settlement_sent_again_is_already_done_and_changes_nothing
                 a_retry_sent_again_is_already_done_and_counts_once
                 a_worker_that_was_released_can_not_settle_what_it_held
                 the_token_of_an_earlier_attempt_is_stale
+            }
+            resend {
+                an_enqueue_sent_again_is_answered_as_there
+                a_claim_that_was_answered_empty_may_bring_tasks_when_it_is_sent_again
+                a_claim_sent_again_brings_what_is_still_held_of_it
+                a_claim_that_arrives_after_a_later_one_brings_tasks_too
+                a_heartbeat_sent_again_changes_nothing
+                a_release_sent_again_gives_nothing_back_twice
+                a_cancel_sent_again_says_how_it_is
+                commands_sent_again_say_how_it_is
             }
             control {
                 a_waiting_task_is_cancelled_at_once_and_never_runs
@@ -57,6 +76,24 @@ macro_rules! __promises {
                 a_purge_cancels_what_waits_and_leaves_what_runs
                 a_queue_at_its_limit_takes_nothing_in_until_it_has_drained
             }
+            unique {
+                a_key_is_free_as_soon_as_its_task_is_cancelled_purged_expired_or_crashed_for_good
+                a_key_is_held_through_retries_releases_and_crashes
+                a_key_is_unique_among_tasks_of_its_name_or_in_its_whole_queue
+                of_one_batch_only_the_first_task_gets_the_key
+                a_replay_takes_the_key_again_or_says_who_holds_it
+                a_key_is_free_after_its_task_was_deleted
+            }
+            heartbeat {
+                commands_are_heard_once_in_their_order_by_the_worker_that_they_are_for
+                a_command_for_a_worker_that_is_not_there_finds_nobody
+                a_command_ends_the_wait_of_a_heartbeat
+                a_cancel_ends_the_wait_of_the_heartbeat_of_the_worker_that_has_the_task
+                a_heartbeat_of_a_closed_worker_is_answered_at_once
+                progress_shows_in_the_record_until_the_task_is_tried_again
+                progress_with_a_token_that_is_not_the_current_one_changes_nothing
+                the_time_of_progress_is_the_backends
+            }
             lease {
                 the_tasks_of_a_worker_whose_lease_ended_run_elsewhere
                 a_worker_that_beats_keeps_its_tasks_however_long_they_take
@@ -66,9 +103,18 @@ macro_rules! __promises {
                 a_release_gives_back_at_once_and_closes_every_generation
                 a_release_of_a_worker_that_never_claimed_keeps_it_out
                 a_task_whose_worker_dies_too_often_has_failed
-                a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing
-                one_worker_at_a_time_is_asked_to_run_empty_for_a_suspect
+                a_task_whose_cancel_was_asked_for_is_cancelled_when_its_worker_dies
                 a_failed_task_stays_failed_when_its_worker_dies
+            }
+            suspects {
+                a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing
+                a_worker_that_holds_something_gets_no_suspect_whatever_it_says
+                one_worker_at_a_time_is_asked_to_run_empty_for_a_suspect
+                another_worker_is_asked_to_run_empty_when_the_asked_one_is_gone
+                nobody_is_asked_to_run_empty_while_the_queue_is_paused
+                a_suspect_that_is_tried_again_or_given_back_is_one_still
+                a_suspect_that_was_replayed_is_none_any_more
+                a_suspect_of_an_unknown_name_runs_alone_in_a_worker_that_knows_it
             }
             lifecycle {
                 every_row_of_the_table_of_states_is_walked
@@ -82,13 +128,47 @@ macro_rules! __promises {
                 a_delayed_task_starts_when_its_time_has_come
                 a_failed_attempt_is_tried_again_after_its_backoff
                 a_task_that_did_not_start_in_time_is_cancelled_as_expired
+                a_task_that_only_workers_without_its_name_had_expires
+                a_task_that_has_started_in_time_does_not_expire
+                a_replayed_task_starts_at_once_and_does_not_expire_again
                 a_unique_key_is_held_until_its_task_is_final_in_any_way
-                a_result_ends_with_its_retention_and_its_id_is_remembered_for_ten_minutes
                 counts_agree_with_what_happened
+            }
+            retention {
+                a_result_ends_with_its_retention_and_its_id_is_remembered_for_ten_minutes
+                a_failure_is_kept_for_a_week_and_any_other_end_for_a_day
+                the_retention_of_a_task_holds_for_each_of_its_ends
+                over_the_cap_by_count_the_oldest_results_go_first_and_are_counted
+                a_failure_over_the_cap_keeps_its_status_and_can_not_be_replayed
+            }
+            look {
+                a_list_has_every_task_once_over_all_its_pages
+                a_list_of_a_status_or_a_name_has_these_tasks_alone
+                the_next_to_run_and_the_last_to_end_are_listed_first
+                a_cursor_that_is_none_is_refused_with_words
+                an_explanation_names_every_reason_why_a_task_waits
+                an_explanation_says_that_a_suspect_waits_for_a_process_of_its_own
+                named_queues_that_were_used_are_listed
+                what_waits_is_counted_by_why_it_waits
+                totals_count_each_thing_that_happened
+                the_age_of_what_waits_longest_is_told
+                workers_are_told_while_they_live_with_what_they_run
+                a_queue_that_nobody_used_is_empty
+                what_the_backend_does_not_claim_it_answers_as_unsupported
             }
             waiting {
                 a_claim_that_waits_is_woken_by_an_enqueue
+                a_claim_that_waits_is_woken_by_a_resume
+                a_claim_that_waits_is_woken_when_a_delayed_task_is_due
+                a_claim_that_waits_is_woken_by_what_another_worker_gives_back
+                a_claim_that_waits_is_woken_by_the_release_of_another_worker
+                a_claim_that_waits_is_woken_by_a_replay
+                a_claim_that_waits_is_woken_for_a_name_that_its_worker_alone_knows
+                as_many_claims_are_woken_as_tasks_come_in
+                a_claim_that_was_dropped_while_it_waited_may_be_sent_again
+                a_claim_answers_none_when_its_wait_is_over
                 a_wait_for_a_result_ends_when_its_task_does
+                a_wait_for_a_result_answers_how_it_stands_when_its_time_is_over
                 a_wait_for_a_task_that_is_not_there_is_answered_at_once
             }
         }

@@ -8,11 +8,18 @@ pub mod claim;
 pub mod control;
 pub mod enqueue;
 pub mod fencing;
+pub mod heartbeat;
 pub mod lease;
 pub mod lifecycle;
 mod list;
+pub mod look;
 pub mod names;
+pub mod resend;
+pub mod retention;
+pub mod settle;
+pub mod suspects;
 pub mod timing;
+pub mod unique;
 pub mod waiting;
 
 pub use list::promises;

@@ -1,6 +1,6 @@
 //! What the backend's clock brings: delays, retries, expiry, retention; and the order and keys of what waits.
 
-use task_core::{Capability, Enqueued, FailureKind, Lookup, TaskStatus};
+use task_core::{Capability, Command, ControlAnswer, Enqueued, FailureKind, Outcome, TaskStatus};
 
 use crate::{
     Harness,
@@ -61,6 +61,52 @@ pub async fn a_task_that_did_not_start_in_time_is_cancelled_as_expired<H: Harnes
     assert_eq!(record.error.map(|error| error.kind), Some(FailureKind::Expired));
 }
 
+/// Tasks that a worker without their code had touched stayed for ever.
+pub async fn a_task_that_only_workers_without_its_name_had_expires<H: Harness>(h: &H) {
+    if h.lacks(Capability::Expiry).await || h.lacks(Capability::UnknownNames).await {
+        return;
+    }
+    h.put("a", options().expires(secs(60))).await;
+    let mut worker = h.sim("w").lease(secs(3600));
+    let held = worker.claim_one().await;
+    worker.settle(&held, Outcome::NameUnknown).await;
+    h.advance(secs(90)).await;
+    h.housekeeping().await;
+    assert_eq!(h.record("a").await.error.map(|error| error.kind), Some(FailureKind::Expired));
+}
+
+pub async fn a_task_that_has_started_in_time_does_not_expire<H: Harness>(h: &H) {
+    if h.lacks(Capability::Expiry).await {
+        return;
+    }
+    h.send(["a", "b", "c"].map(|id| task(id, options().expires(secs(60)))).to_vec()).await;
+    let mut worker = h.sim("w").lease(secs(3600));
+    let held = worker.claim(3).await;
+    worker.settle(&held[0], Outcome::Released).await;
+    worker.settle(&held[1], retry(secs(1))).await;
+    h.advance(secs(90)).await;
+    let mut again = ids(&worker.claim(9).await);
+    again.sort();
+    assert_eq!(again, ["a", "b"]);
+    assert_eq!(h.status("c").await, TaskStatus::Running);
+}
+
+/// Who replays a task wants it to run, however late.
+pub async fn a_replayed_task_starts_at_once_and_does_not_expire_again<H: Harness>(h: &H) {
+    for needed in [Capability::Replay, Capability::Expiry, Capability::Delays] {
+        if h.lacks(needed).await {
+            return;
+        }
+    }
+    h.put("a", options().delay(secs(60)).expires(secs(90))).await;
+    h.advance(secs(120)).await;
+    h.housekeeping().await;
+    assert_eq!(h.status("a").await, TaskStatus::Cancelled);
+    assert_eq!(h.control(Command::Replay(id("a"))).await, ControlAnswer::Done(1));
+    h.advance(secs(10)).await;
+    assert_eq!(ids(&h.sim("w").claim(9).await), ["a"]);
+}
+
 pub async fn a_unique_key_is_held_until_its_task_is_final_in_any_way<H: Harness>(h: &H) {
     if h.lacks(Capability::UniqueKeys).await {
         return;
@@ -79,22 +125,6 @@ pub async fn a_unique_key_is_held_until_its_task_is_final_in_any_way<H: Harness>
         let held = worker.claim_one().await;
         worker.complete(&held).await;
     }
-}
-
-pub async fn a_result_ends_with_its_retention_and_its_id_is_remembered_for_ten_minutes<H: Harness>(h: &H) {
-    if h.lacks(Capability::Retention).await {
-        return;
-    }
-    h.put("a", options().retention(secs(60))).await;
-    let mut worker = h.sim("w");
-    let held = worker.claim_one().await;
-    worker.complete(&held).await;
-    h.advance(secs(30)).await;
-    assert_eq!(h.status("a").await, TaskStatus::Completed);
-    h.advance(secs(60)).await;
-    h.housekeeping().await;
-    assert_eq!(h.lookup("a").await, Lookup::Expired);
-    assert!(matches!(h.send(vec![task("a", options())]).await[..], [Enqueued::Exists { .. }]));
 }
 
 pub async fn counts_agree_with_what_happened<H: Harness>(h: &H) {

@@ -46,6 +46,9 @@ impl Space {
         if !matches!(task.record.status, TaskStatus::Failed | TaskStatus::Cancelled) {
             return ControlAnswer::WrongStatus(task.record.status);
         }
+        if !task.params {
+            return ControlAnswer::ParamsDropped;
+        }
         if let Some(owner) = task.message.lock().and_then(|lock| self.owner(&lock)) {
             return ControlAnswer::DuplicateOf(owner);
         }

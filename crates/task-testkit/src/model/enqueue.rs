@@ -30,7 +30,16 @@ impl Space {
         let place = record.due_at.map_or(Place::Ready, Place::Scheduled);
         let stored = message.to_record().into();
         self.next_step();
-        self.tasks.push(Task { message, stored, record, place, rank: self.ranks.last, rests: None });
+        self.tasks.push(Task {
+            message,
+            stored,
+            params: true,
+            ended: 0,
+            record,
+            place,
+            rank: self.ranks.last,
+            rests: None,
+        });
         self.totals.enqueued += 1;
         Enqueued::Queued
     }

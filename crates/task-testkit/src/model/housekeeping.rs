@@ -1,6 +1,6 @@
-use task_core::{FailureKind, Incarnation, Moment, Name, ResultMessage, TaskStatus};
+use task_core::{FailureKind, Incarnation, Moment, Name, TaskStatus};
 
-use super::{CLOSED_FOR, GRACE, NAME_UNKNOWN_FOR, OUTAGE, Place, Remembered, Space};
+use super::{CLOSED_FOR, GRACE, NAME_UNKNOWN_FOR, OUTAGE, Place, Space};
 
 impl Space {
     /// Each call begins with it: after a silence the backend was away, not its workers.
@@ -32,12 +32,7 @@ impl Space {
         self.remembered.retain(|known| known.until > now);
         for place in (0..self.tasks.len()).rev() {
             if matches!(self.tasks[place].place, Place::Final { until } if until <= now) {
-                let record = self.tasks.remove(place).record;
-                let until = record.finished_at.unwrap_or(now) + ResultMessage::ID_REMEMBERED;
-                if until > now {
-                    let (status, fingerprint) = (record.status, record.fingerprint);
-                    self.remembered.push(Remembered { id: record.id, until, status, fingerprint });
-                }
+                self.drop_result(place);
             }
         }
     }

@@ -1,6 +1,8 @@
+use std::cmp::Reverse;
+
 use task_core::{
-    Explanation, Filter, Lookup, Page, QueueStats, Reason, ResultMessage, TaskId, TaskMessage, TaskStatus,
-    WorkerInfo,
+    Explanation, Filter, Lookup, Page, QueueError, QueueStats, Reason, ResultMessage, TaskId, TaskMessage,
+    TaskStatus, WorkerInfo,
 };
 
 use super::{Place, Space, Task};
@@ -20,7 +22,8 @@ impl Space {
     pub(crate) fn message(&mut self, id: &TaskId) -> Option<TaskMessage> {
         self.tick();
         let task = &self.tasks[self.find(id)?];
-        (!matches!(task.place, Place::Final { until } if until <= self.now)).then(|| task.message.clone())
+        let is_over = matches!(task.place, Place::Final { until } if until <= self.now);
+        (task.params && !is_over).then(|| task.message.clone())
     }
 
     /// Whether a task COMPLETED or was SKIPPED: its message may be gone.
@@ -56,19 +59,23 @@ impl Space {
         stats
     }
 
-    pub(crate) fn list(&mut self, filter: &Filter) -> Page {
+    pub(crate) fn list(&mut self, filter: &Filter) -> Result<Page, QueueError> {
         self.housekeeping();
+        let from: Result<usize, _> = filter.cursor.as_deref().unwrap_or("0").parse();
+        let from = from.map_err(|_| QueueError::invalid("this is no cursor of a list"))?;
         let wanted = |task: &&Task| {
             filter.status.is_none_or(|status| task.record.status == status)
                 && filter.name.as_ref().is_none_or(|name| task.record.task == *name)
         };
         let mut tasks: Vec<&Task> = self.tasks.iter().filter(wanted).collect();
-        tasks.sort_by_key(|task| (task.record.status, std::cmp::Reverse(task.message.priority), task.rank));
-        let from: usize = filter.cursor.as_ref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        tasks.sort_by_key(|task| match task.place {
+            Place::Final { .. } => (task.record.status, Reverse(0), 0, Reverse(task.ended)),
+            _ => (task.record.status, Reverse(task.message.priority), task.rank, Reverse(0)),
+        });
         let page: Vec<ResultMessage> =
             tasks.iter().skip(from).take(filter.limit.max(1)).map(|task| task.record.clone()).collect();
         let next = from + page.len();
-        Page::new(page, (next < tasks.len()).then(|| next.to_string()))
+        Ok(Page::new(page, (next < tasks.len()).then(|| next.to_string())))
     }
 
     pub(crate) fn explain(&mut self, id: &TaskId) -> Option<Explanation> {
@@ -104,7 +111,7 @@ impl Space {
             Place::Scheduled(due) => reasons.push(Reason::DueIn { millis: millis(due.since(self.now)) }),
             _ if task.is_suspect() => reasons.push(Reason::Suspect { crashes: record.crashes }),
             _ => {
-                let order = |task: &Task| (std::cmp::Reverse(task.message.priority), task.rank);
+                let order = |task: &Task| (Reverse(task.message.priority), task.rank);
                 let before = |other: &&Task| other.place == Place::Ready && order(other) < order(task);
                 let tasks = self.tasks.iter().filter(before).count() as u64;
                 if tasks > 0 {

@@ -25,12 +25,17 @@ use task_core::{
 pub(crate) struct Model {
     pub(crate) now: Timestamp,
     spaces: BTreeMap<Name, Space>,
+    /// The most results of COMPLETED tasks, and the most FAILED and CANCELLED tasks with their params, that are kept.
+    caps: (usize, usize),
 }
 
 /// One named queue.
 pub(crate) struct Space {
     name: Name,
     now: Timestamp,
+    caps: (usize, usize),
+    /// How many tasks have ended.
+    ends: u64,
     /// Every task that has a record, in the order of their enqueues.
     pub(crate) tasks: Vec<Task>,
     /// Ids whose records are gone and that are still remembered.
@@ -64,6 +69,10 @@ struct Ranks {
 pub(crate) struct Task {
     pub(crate) message: TaskMessage,
     stored: Bytes,
+    /// Its params are kept.
+    params: bool,
+    /// As which of all tasks it ended.
+    ended: u64,
     pub(crate) record: ResultMessage,
     pub(crate) place: Place,
     /// Among tasks in one place: the lower, the earlier; those that came there in one step share one.
@@ -122,13 +131,13 @@ const CLOSED_FOR: Duration = Duration::from_secs(3600);
 const NAME_UNKNOWN_FOR: Duration = Duration::from_secs(600);
 
 impl Model {
-    pub(crate) fn new() -> Self {
-        Self { now: Timestamp::now(), spaces: BTreeMap::new() }
+    pub(crate) fn new(caps: (usize, usize)) -> Self {
+        Self { now: Timestamp::now(), spaces: BTreeMap::new(), caps }
     }
 
     pub(crate) fn space(&mut self, name: &Name) -> &mut Space {
-        let now = self.now;
-        let space = self.spaces.entry(name.clone()).or_insert_with(|| Space::new(name.clone(), now));
+        let (now, caps) = (self.now, self.caps);
+        let space = self.spaces.entry(name.clone()).or_insert_with(|| Space::new(name.clone(), now, caps));
         space.now = now;
         space
     }
@@ -143,8 +152,10 @@ impl Model {
 }
 
 impl Space {
-    fn new(name: Name, now: Timestamp) -> Self {
+    fn new(name: Name, now: Timestamp, caps: (usize, usize)) -> Self {
         Self {
+            caps,
+            ends: 0,
             name,
             now,
             tasks: Vec::new(),
@@ -208,8 +219,41 @@ impl Space {
 
     /// A task has become final: from now on it is kept for its retention.
     fn keep(&mut self, place: usize) {
+        self.ends += 1;
         let task = &mut self.tasks[place];
+        task.ended = self.ends;
         let until = self.now + ResultMessage::retention(task.record.status, task.message.retention);
         task.place = Place::Final { until };
+        self.keep_caps();
+    }
+
+    /// The oldest results beyond the caps are dropped, or lose their params.
+    fn keep_caps(&mut self) {
+        let is_kept = |task: &Task| matches!(task.place, Place::Final { .. });
+        let results = |task: &Task| is_kept(task) && task.record.status == TaskStatus::Completed;
+        if self.tasks.iter().filter(|task| results(task)).count() > self.caps.0 {
+            let places = 0..self.tasks.len();
+            let oldest =
+                places.filter(|place| results(&self.tasks[*place])).min_by_key(|n| self.tasks[*n].ended);
+            oldest.into_iter().for_each(|place| self.drop_result(place));
+            self.totals.dropped_results += 1;
+        }
+        let may_replay = |task: &&mut Task| {
+            task.params && matches!(task.record.status, TaskStatus::Failed | TaskStatus::Cancelled)
+        };
+        if self.tasks.iter_mut().filter(may_replay).count() > self.caps.1 {
+            let oldest = self.tasks.iter_mut().filter(may_replay).min_by_key(|task| task.ended);
+            oldest.into_iter().for_each(|task| task.params = false);
+        }
+    }
+
+    /// A result is dropped; its id is remembered for the rest of its ten minutes.
+    fn drop_result(&mut self, place: usize) {
+        let record = self.tasks.remove(place).record;
+        let until = record.finished_at.unwrap_or(self.now) + ResultMessage::ID_REMEMBERED;
+        if until > self.now {
+            let (status, fingerprint) = (record.status, record.fingerprint);
+            self.remembered.push(Remembered { id: record.id, until, status, fingerprint });
+        }
     }
 }

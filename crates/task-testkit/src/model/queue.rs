@@ -31,7 +31,14 @@ impl Default for ModelQueue {
 impl ModelQueue {
     /// An empty backend.
     pub fn new() -> Self {
-        Self(Arc::new(Shared { model: Mutex::new(Model::new()), changed: Notify::new() }))
+        Self::capped(usize::MAX, usize::MAX)
+    }
+
+    /// An empty backend that keeps at most so many results of COMPLETED tasks, and the params of at most so many FAILED
+    /// and CANCELLED ones.
+    pub fn capped(completed: usize, replayable: usize) -> Self {
+        let model = Mutex::new(Model::new((completed, replayable)));
+        Self(Arc::new(Shared { model, changed: Notify::new() }))
     }
 
     /// Moves the clock on while the backend is alive.
@@ -142,7 +149,7 @@ impl Queue for ModelQueue {
     }
 
     async fn list(&self, queue: &Name, filter: Filter) -> Result<Page, QueueError> {
-        Ok(self.with(|model| model.space(queue).list(&filter)))
+        self.with(|model| model.space(queue).list(&filter))
     }
 
     async fn explain(&self, queue: &Name, id: &TaskId) -> Result<Option<Explanation>, QueueError> {

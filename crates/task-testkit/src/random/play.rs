@@ -111,7 +111,7 @@ impl<'h, H: Harness> Player<'h, H> {
         let mut player = Self {
             harness,
             backend,
-            model: Model::new(),
+            model: Model::new((usize::MAX, usize::MAX)),
             starts: Default::default(),
             workers: (0..WORKERS).map(Worker::nth).collect(),
             zombies: Vec::new(),
@@ -178,7 +178,7 @@ impl<'h, H: Harness> Player<'h, H> {
             }
         }
         (filter.limit, filter.cursor) = (1000, None);
-        let expected = self.space().list(&filter).tasks;
+        let expected = self.space().list(&filter).map_err(|error| error.to_string())?.tasks;
         let plain = |start: Start, record: &ResultMessage| (record.id.to_string(), start.record(record));
         let expected: BTreeMap<_, _> = expected.iter().map(|record| plain(self.starts.1, record)).collect();
         let found: BTreeMap<_, _> = listed.values().map(|record| plain(self.starts.0, record)).collect();
