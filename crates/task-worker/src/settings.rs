@@ -113,6 +113,10 @@ impl Settings {
             to.env_retries = Some(number(text)?);
             Ok(())
         })?;
+        set("TASK_CLOSED_SET", &mut |to, _| {
+            to.closed_set = true;
+            Ok(())
+        })?;
         set("TASK_GRACE", &mut |to, text| {
             to.grace = parse_duration(text).map_err(|error| error.to_string())?;
             Ok(())
@@ -169,6 +173,7 @@ mod tests {
     fn the_environment_wins_over_the_code() {
         let mut settings =
             from(&[("QUEUE_NAME", "tasks=3,mail"), ("TASK_MAX_RETRIES", "9"), ("TASK_GRACE", "5")]).unwrap();
+        assert!(!settings.closed_set && from(&[("TASK_CLOSED_SET", "1")]).unwrap().closed_set);
         settings.max_retries = 1;
         let settings = settings.resolved(&TaskRegistry::new()).unwrap();
         assert_eq!((settings.max_retries, settings.grace), (9, Duration::from_secs(5)));

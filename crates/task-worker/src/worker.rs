@@ -41,8 +41,9 @@ impl TaskWorker {
         Self { queue, registry, settings: Settings::default() }
     }
 
-    /// The same, set by WORKER_ID, WORKER_INCARNATION, QUEUE_NAME (`tasks=3,mail=1`), TASK_CONCURRENCY, TASK_MAX_RETRIES
-    /// and TASK_GRACE; concurrency and retries said there win over what the code says.
+    /// The same, set by WORKER_ID, WORKER_INCARNATION, QUEUE_NAME (`tasks=3,mail=1`), TASK_CONCURRENCY, TASK_MAX_RETRIES,
+    /// TASK_GRACE and TASK_CLOSED_SET (1: [`closed_set`](Self::closed_set)); concurrency and retries said there win over
+    /// what the code says.
     ///
     /// # Errors
     /// [`WorkerError::Env`] if one of them has a value that can't be.
