@@ -1,4 +1,10 @@
-use std::{env, future::Future, path::PathBuf, pin::Pin, process::ExitCode};
+use std::{
+    env,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::ExitCode,
+};
 
 use task_core::{Backends, FromUrl};
 use task_queue_memory::MemoryQueue;
@@ -89,7 +95,7 @@ impl App {
             return worker_process::under_orchestrator(&backends, setup).into();
         }
         let help = if setup.is_some() { OWN_HELP } else { ORCHESTRATOR_HELP };
-        let args = parse::<OrchestratorArgs>("task-orchestrator", help);
+        let args = cli::parse::<OrchestratorArgs>(&called("task-orchestrator"), help);
         let around = surroundings(&backends, setup.is_some());
         let settings = match Settings::resolve(args, &around) {
             Ok(settings) => settings,
@@ -110,7 +116,7 @@ pub fn orchestrator_main() -> ExitCode {
 #[doc(hidden)]
 pub fn worker_main() -> ExitCode {
     let backends = Backends::new().with::<MemoryQueue>().with::<RedisQueue>();
-    let args = parse::<WorkerArgs>("task-worker", WORKER_HELP);
+    let args = cli::parse::<WorkerArgs>(&called("task-worker"), WORKER_HELP);
     let lone = match LoneWorker::resolve(args, &surroundings(&backends, false)) {
         Ok(lone) => lone,
         Err(mistake) => return refuse(&mistake),
@@ -119,14 +125,11 @@ pub fn worker_main() -> ExitCode {
     worker_process::alone(&lone, &backends).into()
 }
 
-/// The command line, under the name that the program was called by. Ends the process where clap does: on a wrong flag
-/// with 2, after the help with 0.
-fn parse<Args: clap::Parser>(usual_name: &str, help: &str) -> Args {
+/// What the program was called by.
+fn called(usual: &str) -> String {
     let called = env::args_os().next().map(PathBuf::from);
-    let name =
-        called.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
-    let command = cli::command::<Args>(name.as_deref().unwrap_or(usual_name), help);
-    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    let name = called.as_deref().and_then(Path::file_name);
+    name.map_or_else(|| usual.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn surroundings(backends: &Backends, own_tasks: bool) -> Surroundings<'_> {

@@ -26,7 +26,7 @@ pub(crate) async fn connect(
             Ok(Err(error)) => error,
             Err(_) => {
                 let shown = task_core::without_password(url);
-                QueueError::unreachable(format!("{shown} gave no answer; is it the right address?"))
+                QueueError::unreachable(format!("{shown} gave no answer in time"))
             }
         };
         if Instant::now() + PAUSE >= end {

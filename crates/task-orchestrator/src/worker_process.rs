@@ -35,8 +35,7 @@ impl WorkerSettings {
 pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> Exit {
     let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let around = Surroundings { env: &text, folder: PathBuf::new(), backends, own_tasks: setup.is_some() };
-    let format = text("LOG_FORMAT").unwrap_or_else(|| "text".into());
-    match Logs::resolve(None, &format, "info", &around) {
+    match Logs::from_env(&around) {
         Ok(logs) => logging::start(logs),
         Err(mistake) => return fail(Exit::Usage, mistake),
     }
@@ -59,7 +58,6 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         let queue = queue.await.map_err(|error| Exit::no_queue(&error))?;
         let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, format!("{error:#}")))?;
         let mut worker = TaskWorker::from_env(queue, registry).map_err(cannot_start)?;
-        worker = worker.closed_set(text("TASK_CLOSED_SET").is_some());
         if let Some(socket) = text("NOTIFY_SOCKET") {
             worker = worker.observer(Arc::new(ToOrchestrator::over(socket.into())));
         }

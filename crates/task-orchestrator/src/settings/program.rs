@@ -120,7 +120,7 @@ fn executable(named: &Path, around: &Surroundings<'_>) -> Result<PathBuf, Mistak
 }
 
 fn find_in_path(name: &str, around: &Surroundings<'_>) -> Option<PathBuf> {
-    let path = (around.env)("PATH")?;
+    let path = around.env("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_executable(file))
 }
 

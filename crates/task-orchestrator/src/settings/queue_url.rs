@@ -2,16 +2,24 @@ use task_core::without_password;
 
 use super::{Mistake, Surroundings};
 
-/// The queue's URL: the flag, TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT; empty if nobody says.
-pub(super) fn resolve(flag: Option<String>, around: &Surroundings<'_>) -> Result<String, Mistake> {
-    let env = |name: &str| (around.env)(name).filter(|value| !value.is_empty());
+/// The queue's URL: the flag, TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT; none if nobody says.
+pub(super) fn resolve(
+    flag: &str,
+    value: Option<String>,
+    around: &Surroundings<'_>,
+) -> Result<Option<String>, Mistake> {
+    let value = value.map(|url| url.trim().to_owned());
+    if value.as_deref() == Some("") {
+        // a script whose variable is not set must not end up on another queue
+        return Err(Mistake(format!("{flag} is empty; write a queue, as in -q localhost:6379")));
+    }
     let host = || {
-        let port = env("REDIS_PORT").unwrap_or_else(|| "6379".into());
-        env("REDIS_HOST").map(|host| format!("redis://{host}:{port}"))
+        let port = around.env("REDIS_PORT").unwrap_or_else(|| "6379".into());
+        around.env("REDIS_HOST").map(|host| format!("redis://{host}:{port}"))
     };
-    let url = flag.or_else(|| env("TASK_QUEUE")).or_else(|| env("REDIS_URL")).or_else(host);
-    let url = url.map(|url| url.trim().to_owned()).unwrap_or_default();
-    if !url.is_empty() && !around.backends.accepts(&url) {
+    let url = value.or_else(|| around.env("TASK_QUEUE")).or_else(|| around.env("REDIS_URL")).or_else(host);
+    let Some(url) = url.map(|url| url.trim().to_owned()) else { return Ok(None) };
+    if !around.backends.accepts(&url) {
         let bare = !url.contains([':', '/', '@']) && around.backends.accepts(&format!("{url}:6379"));
         let meant =
             if bare { format!(" (did you mean `{}:6379`?)", url.escape_debug()) } else { String::new() };
@@ -21,7 +29,7 @@ pub(super) fn resolve(flag: Option<String>, around: &Surroundings<'_>) -> Result
             around.backends.urls()
         )));
     }
-    Ok(url)
+    Ok(Some(url))
 }
 
 /// REDIS_URL, and REDIS_HOST and REDIS_PORT where there is one host, for programs that read these.

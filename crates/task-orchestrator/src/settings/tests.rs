@@ -4,7 +4,10 @@ use clap::Parser as _;
 use task_queue_memory::MemoryQueue;
 use task_queue_redis::RedisQueue;
 
+use tracing::level_filters::LevelFilter;
+
 use super::*;
+use crate::cli::WorkerArgs;
 
 /// A folder with a tasks file, a program, a script, a file that is not executable, and an input.
 fn folder() -> tempfile::TempDir {
@@ -58,6 +61,11 @@ fn each_mistake_is_answered_with_what_it_was_its_value_and_the_remedy() {
         ("-q localhost:6379 absent.py", "absent.py", "no script"),
         ("-q localhost:6379 tasks.toml -- --fast", "--fast", "program of your own"),
         ("--input absent.jsonl", "absent.jsonl", "- for stdin"),
+        ("-q localhost:6379 -r 0", "--max-restarts 0", "1 parks"),
+        ("-q localhost:6379 --timeout 0", "--timeout 0: too short", "at least 1s"),
+        ("-q localhost:6379 --ready-timeout 0s", "--ready-timeout 0s", "at least 1ms"),
+        ("-q localhost:6379 --connect-timeout 0", "--connect-timeout 0", "at least 1ms"),
+        ("--input .", "--input .: this is a folder", "- for stdin"),
         ("-q localhost:6379 --monitoring-host here", "here", "127.0.0.1"),
         ("-q localhost:6379 --log-level loud", "loud", "warning"),
         ("-q localhost:6379 --log-format xml", "xml", "json"),
@@ -66,6 +74,47 @@ fn each_mistake_is_answered_with_what_it_was_its_value_and_the_remedy() {
         assert!(error.contains(said) && error.contains(remedy), "{line}: {error}");
         assert!(!error.contains("pw@"), "{error}");
     }
+}
+
+#[test]
+fn a_wrong_variable_is_named_as_one() {
+    for (name, value, said) in [
+        ("TASK_CONCURRENCY", "many", "TASK_CONCURRENCY=many: "),
+        ("TASK_CONCURRENCY", "0", "TASK_CONCURRENCY unset"),
+        ("TASK_MAX_RETRIES", "-1", "TASK_MAX_RETRIES=-1: "),
+        ("TASK_GRACE", "soon", "TASK_GRACE: `soon`"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL loud: "),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT xml: "),
+    ] {
+        let error = resolve("-q localhost:6379", &[(name, value)]).expect_err(name);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn what_a_worker_is_told_comes_from_flags_over_the_environment_over_nothing() {
+    let env =
+        [("TASK_CONCURRENCY", "7"), ("TASK_MAX_RETRIES", "2"), ("TASK_GRACE", "1m"), ("LOG_FORMAT", "json")];
+    let told = |line: &str, env: &[(&str, &str)]| {
+        let settings = resolve(line, env).unwrap();
+        let WorkerSettings { concurrency, max_retries, grace, .. } = settings.worker;
+        (concurrency, max_retries, grace.as_secs(), settings.logs.json)
+    };
+    assert_eq!(told("-q localhost:6379", &env), (Some(7), Some(2), 60, true));
+    let flags = "-q localhost:6379 -c 9 --max-retries 0 --grace 2 --log-format text";
+    assert_eq!(told(flags, &env), (Some(9), Some(0), 2, false));
+    assert_eq!(told("-q localhost:6379", &[]), (None, None, 25, false));
+}
+
+#[test]
+fn a_queue_that_a_script_left_empty_is_not_taken_for_the_embedded_one() {
+    let folder = folder();
+    let backends = Backends::new().with::<MemoryQueue>();
+    let around =
+        Surroundings { env: &|_| None, folder: folder.path().into(), backends: &backends, own_tasks: false };
+    let args = OrchestratorArgs::parse_from(["x", "--input", "jobs.jsonl", "-q", ""]);
+    let error = Settings::resolve(args, &around).unwrap_err().to_string();
+    assert!(error.starts_with("--queue is empty"), "{error}");
 }
 
 #[test]

@@ -4,8 +4,7 @@ use super::{Mistake, Surroundings};
 
 /// `NAME[=WEIGHT]` from the flags, else comma-separated from QUEUE_NAME, else `tasks`.
 pub(super) fn resolve(flags: &[String], around: &Surroundings<'_>) -> Result<Vec<(Name, u32)>, Mistake> {
-    let env = || (around.env)("QUEUE_NAME").filter(|names| !names.is_empty());
-    let text = if flags.is_empty() { env().unwrap_or_default() } else { flags.join(",") };
+    let text = if flags.is_empty() { around.env("QUEUE_NAME").unwrap_or_default() } else { flags.join(",") };
     let mut queues: Vec<(Name, u32)> = Vec::new();
     for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         let (name, weight) = match item.split_once('=') {
