@@ -27,6 +27,7 @@ mod context;
 mod drained;
 mod engine;
 mod follow_up;
+mod handler;
 mod heartbeat;
 mod observe;
 mod outage;

@@ -1,0 +1,106 @@
+//! What the loop does of its own accord: it starts attempts, claims, settles, and recalls claims.
+
+use task_core::{Claim, SettleRequest, Settlement};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Engine, LAST, books,
+    lane::Lane,
+    share::{self, Ask, Wait},
+};
+
+impl Engine {
+    /// Starts the attempts and the calls that are due.
+    pub(super) fn act(&mut self) {
+        self.bench.start(self.books.concurrency, self.settings.cores);
+        self.count();
+        let asks = self.asks();
+        for index in 0..self.lanes.len() {
+            let ask = asks.iter().find(|ask| ask.lane == index).copied();
+            let settlements = self.lanes[index].take_unsettled();
+            match (settlements.is_empty(), ask) {
+                (true, None) => {}
+                (true, Some(ask)) => self.claim(ask),
+                (false, ask) => self.settle(index, settlements, ask),
+            }
+        }
+        self.count();
+        self.recall();
+        if self.stopping && self.books.held + self.books.unsettled == 0 {
+            // only claims are to be answered: a queue that is away is not waited for as long as a task would be
+            let end = Instant::now() + LAST;
+            self.deadline = Some(self.deadline.map_or(end, |deadline| deadline.min(end)));
+        }
+    }
+
+    pub(super) fn count(&mut self) {
+        let held = self.board.held();
+        self.books.held = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        self.books.suspect = held.values().any(|held| held.suspect);
+        drop(held);
+        self.books.asked =
+            self.lanes.iter().filter_map(|lane| lane.claim.as_ref()).map(|claim| claim.tasks).sum();
+        let unsettled: usize = self.lanes.iter().map(Lane::owed).sum();
+        self.books.unsettled = u32::try_from(unsettled).unwrap_or(u32::MAX);
+        self.books.resting = self.stopping || self.paused || self.suspended;
+        self.books.run_empty = self.lanes.iter().any(|lane| lane.run_empty);
+        self.books.buffer = books::buffer(self.mean, self.bench.youngest(), self.books.concurrency);
+    }
+
+    pub(super) fn asks(&self) -> Vec<Ask> {
+        let room = self.books.room();
+        if self.books.run_empty {
+            let lane = self.lanes.iter().position(|lane| lane.run_empty && lane.claim.is_none());
+            return lane
+                .filter(|_| room > 0)
+                .map(|lane| Ask { lane, tasks: 1, wait: Wait::Long })
+                .into_iter()
+                .collect();
+        }
+        let views: Vec<_> = self.lanes.iter().map(Lane::view).collect();
+        share::share(room, &views)
+    }
+
+    pub(super) fn claim(&mut self, ask: Ask) {
+        let (claim, recall) = self.next_claim(ask, 0);
+        self.calls.spawn(self.caller.clone().claim(ask.lane, claim, recall));
+    }
+
+    pub(super) fn settle(&mut self, lane: usize, settlements: Vec<Settlement>, ask: Option<Ask>) {
+        let worker = self.board.incarnation();
+        let ends = settlements.len();
+        let mut request = SettleRequest::new(self.lanes[lane].name.clone(), settlements);
+        if let Some(ask) = ask {
+            let (claim, _) = self.next_claim(Ask { wait: Wait::No, ..ask }, ends);
+            request = request.then(claim);
+        }
+        self.calls.spawn(self.caller.clone().settle(lane, worker, request));
+    }
+
+    /// A claim that is carried out after so many ends were settled.
+    pub(super) fn next_claim(&mut self, ask: Ask, ends: usize) -> (Claim, CancellationToken) {
+        self.turn += 1;
+        let owed = self.books.unsettled as usize - ends;
+        let idle = self.books.held + self.books.asked == 0 && owed == 0;
+        let lane = &mut self.lanes[ask.lane];
+        lane.standing.asked(self.turn);
+        let (mut claim, recall) =
+            lane.claim(ask, self.board.incarnation(), &self.registration, self.drain.is_some());
+        // where several queues are claimed on at once, only one of them may bring a suspect
+        claim.idle = idle && (self.books.run_empty || self.lanes.len() == 1);
+        (claim, recall)
+    }
+
+    /// Ends the waits of claims that are not wanted any more, or hold slots that a queue needs which has none.
+    pub(super) fn recall(&self) {
+        let unasked = self.lanes.iter().any(|lane| lane.claim.is_none());
+        let short = unasked && self.books.room() == 0 && !self.books.run_empty;
+        for lane in &self.lanes {
+            let long = lane.claim.as_ref().is_some_and(|claim| claim.wait == Wait::Long);
+            if self.books.resting || (short && long) {
+                lane.recall();
+            }
+        }
+    }
+}

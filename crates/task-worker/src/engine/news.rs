@@ -1,0 +1,151 @@
+//! What the loop is told: answers of the queue, ends of attempts, and what came with a heartbeat.
+
+use task_core::{Claimed, Incarnation, Outcome, SettleAnswer, SettleReply, Settlement, WorkerCommand};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, bench::Ended, books, call::Answer, lane::Lane, share};
+use crate::{
+    attempt,
+    heartbeat::{Held, Told},
+    status::Status,
+};
+
+impl Engine {
+    pub(super) fn answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Claimed { lane, worker, claimed } => {
+                if worker != self.board.incarnation() {
+                    return; // of a closed one: what it brought is given to others
+                }
+                match claimed {
+                    Ok(claimed) => self.received(lane, claimed),
+                    Err(_) => self.closed(worker),
+                }
+            }
+            Answer::Settled { lane, worker, settled } => {
+                let settling = std::mem::take(&mut self.lanes[lane].settling);
+                let current = worker == self.board.incarnation();
+                match settled {
+                    Ok(SettleReply { answers, claimed, .. }) => {
+                        self.settled(&settling, &answers);
+                        match claimed {
+                            Some(Ok(claimed)) if current => self.received(lane, claimed),
+                            Some(Err(_)) => self.closed(worker),
+                            Some(Ok(_)) | None => {}
+                        }
+                    }
+                    Err(_) => self.closed(worker),
+                }
+            }
+            Answer::Counted(left) => self.counted(left),
+        }
+    }
+
+    pub(super) fn settled(&mut self, settlements: &[Settlement], answers: &[SettleAnswer]) {
+        self.heard = true;
+        for (settlement, answer) in settlements.iter().zip(answers) {
+            match answer {
+                SettleAnswer::Done | SettleAnswer::AlreadyDone => self.drained.count(&settlement.outcome),
+                SettleAnswer::Stale => {
+                    let id = settlement.delivery.id();
+                    tracing::warn!(%id, "the end of this attempt was refused: the task was given to others");
+                }
+            }
+        }
+    }
+
+    pub(super) fn received(&mut self, index: usize, claimed: Claimed) {
+        self.heard = true;
+        self.set_run_empty(index, claimed.run_empty);
+        let brought = claimed.tasks.len();
+        self.lanes[index].answered(brought, claimed.next_wake.is_some());
+        let mut standings: Vec<_> = self.lanes.iter_mut().map(|lane| &mut lane.standing).collect();
+        share::received(&mut standings, index, brought, claimed.more && brought > 0);
+        for delivery in claimed.tasks {
+            if self.stopping {
+                self.lanes[index].unsettled.push(Settlement::new(delivery, Outcome::Released));
+                continue;
+            }
+            let key = (delivery.record.queue.clone(), delivery.id().clone(), delivery.token);
+            let suspect = delivery.suspect;
+            match attempt::prepare(delivery, &self.registry, &self.settings, &self.caller) {
+                Ok(attempt) => {
+                    let stop = CancellationToken::new();
+                    let held = Held { ctx: attempt.ctx.clone(), stop: stop.clone(), suspect };
+                    self.board.held().insert(key, held);
+                    self.bench.push(index, attempt, stop);
+                }
+                Err(settlement) => self.lanes[index].unsettled.push(settlement),
+            }
+        }
+        self.look_whether_drained();
+    }
+
+    pub(super) fn ended(&mut self, ended: Ended) {
+        let Ended { lane, settlement, ran } = ended;
+        let delivery = &settlement.delivery;
+        self.board.held().remove(&(delivery.record.queue.clone(), delivery.id().clone(), delivery.token));
+        if let Some(ran) = ran {
+            self.mean = Some(books::mean(self.mean, ran));
+            self.settings.observer.tell(delivery, ran, &settlement.outcome);
+        }
+        if delivery.token.worker == self.board.incarnation() {
+            self.lanes[lane].unsettled.push(settlement);
+        } else {
+            tracing::debug!(id = %delivery.id(), "an attempt ended that was given to others");
+        }
+    }
+
+    pub(super) fn give_back_waiting(&mut self) {
+        for ended in self.bench.take_waiting() {
+            self.ended(ended);
+        }
+    }
+
+    pub(super) fn set_run_empty(&mut self, lane: usize, run_empty: bool) {
+        if run_empty && !self.lanes[lane].run_empty {
+            self.lanes.iter().for_each(Lane::recall);
+        }
+        self.lanes[lane].run_empty = run_empty;
+    }
+
+    /// What it holds is given to others: it goes on under another incarnation.
+    pub(super) fn closed(&mut self, worker: Incarnation) {
+        if worker != self.board.incarnation() {
+            return;
+        }
+        // the next generation is closed too if the whole start was released
+        let next = if self.heard { worker.next() } else { Incarnation::new() };
+        self.heard = false;
+        let dropped: usize = self.lanes.iter_mut().map(Lane::start_afresh).sum();
+        tracing::warn!(closed = %worker, %next, held = self.books.held, unsettled = dropped,
+            "this worker was closed: its tasks are given to others and dropped here; it goes on");
+        self.board.go_on_as(next);
+        self.give_back_waiting();
+        self.board.stop_attempts();
+    }
+
+    pub(super) fn told(&mut self, told: Told, status: &watch::Sender<Status>) {
+        match told {
+            Told::Answered => {
+                status.send_if_modified(Status::set_ready);
+            }
+            Told::Closed(worker) => self.closed(worker),
+            Told::RunEmpty(queue, run_empty) => {
+                if let Some(lane) = self.lanes.iter().position(|lane| lane.name == queue) {
+                    self.set_run_empty(lane, run_empty);
+                }
+            }
+            Told::Cancelled => {
+                for ended in self.bench.take_cancelled() {
+                    self.ended(ended);
+                }
+            }
+            Told::Command(WorkerCommand::Pause) => self.paused = true,
+            Told::Command(WorkerCommand::Resume) => self.paused = false,
+            Told::Command(WorkerCommand::Concurrency(tasks)) => self.books.concurrency = tasks.max(1),
+            Told::Command(command) => tracing::warn!(?command, "this release does not know the command"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What runs an attempt of a registered task, whatever kind of code it is: bytes in, bytes out, panics caught.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use task_core::{FailureKind, Payload as _, TaskError, TaskParams, TaskResult};
+
+use crate::{Task, TaskContext, panic::caught_async};
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The whole of an attempt: decode, `before_run`, `run`, the other hooks, encode.
+pub(crate) type Handler = dyn Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync;
+
+/// A type with hooks.
+pub(crate) fn task<T: Task>(task: T) -> Arc<Handler> {
+    let task = Arc::new(task);
+    Arc::new(move |params, ctx| Box::pin(run_task(task.clone(), params, ctx)))
+}
+
+/// An async function.
+pub(crate) fn function<P, F, Fut>(f: F) -> Arc<Handler>
+where
+    P: TaskParams,
+    F: FnOnce(P, TaskContext) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = TaskResult<P::Output>> + Send + 'static,
+{
+    Arc::new(move |params, ctx| {
+        let f = f.clone();
+        Box::pin(caught_async(async move { encode::<P>(&f(decode::<P>(&params)?, ctx).await?) }))
+    })
+}
+
+/// A blocking function, run on a thread for such.
+pub(crate) fn blocking<P, F>(f: F) -> Arc<Handler>
+where
+    P: TaskParams,
+    F: FnOnce(P, TaskContext) -> TaskResult<P::Output> + Clone + Send + Sync + 'static,
+{
+    Arc::new(move |params, ctx| {
+        let f = f.clone();
+        Box::pin(caught_async(async move {
+            let params = decode::<P>(&params)?;
+            crate::blocking(move || encode::<P>(&f(params, ctx)?)).await
+        }))
+    })
+}
+
+/// Bytes in and out already.
+pub(crate) fn bytes<F>(f: F) -> Arc<Handler>
+where
+    F: Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync + 'static,
+{
+    let f = Arc::new(f);
+    Arc::new(move |params, ctx| {
+        let f = f.clone();
+        // called within the future, where its panics are caught
+        Box::pin(caught_async(async move { f(params, ctx).await }))
+    })
+}
+
+async fn run_task<T: Task>(task: Arc<T>, params: Bytes, ctx: TaskContext) -> TaskResult<Bytes> {
+    let ended = caught_async(async {
+        let params = decode::<T::Params>(&params)?;
+        task.before_run(&params, &ctx).await?;
+        let output = task.run(params, ctx.clone()).await?;
+        Ok((encode::<T::Params>(&output)?, output))
+    })
+    .await;
+    match ended {
+        Ok((bytes, output)) => {
+            log_hook("on_success", caught_async(task.on_success(&output, &ctx)).await);
+            Ok(bytes)
+        }
+        Err(error) => {
+            log_hook("on_failure", caught_async(task.on_failure(&error, &ctx)).await);
+            Err(error)
+        }
+    }
+}
+
+fn log_hook(hook: &'static str, ended: TaskResult) {
+    if let Err(error) = ended {
+        let error = error.to_string();
+        tracing::warn!(hook, error = %task_core::printable(&error), "a hook failed; the attempt ends as it would have");
+    }
+}
+
+fn decode<P: TaskParams>(params: &[u8]) -> TaskResult<P> {
+    P::from_bytes(params).map_err(|error| {
+        TaskError::retry(format!("the params of `{}` can't be decoded: {error}", P::NAME))
+            .stored_as(FailureKind::Params)
+    })
+}
+
+fn encode<P: TaskParams>(output: &P::Output) -> TaskResult<Bytes> {
+    output.to_bytes().map(Bytes::from).map_err(|error| {
+        TaskError::fatal(format!("the result of `{}` can't be encoded: {error}", P::NAME))
+            .stored_as(FailureKind::Result)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use task_core::{Failure, Name};
+
+    use super::*;
+    use crate::TaskRegistry;
+
+    #[derive(Serialize, Deserialize, task_core::TaskParams)]
+    struct Ping {
+        n: u8,
+    }
+
+    #[tokio::test]
+    async fn params_that_do_not_decode_are_an_error_of_their_own_kind() {
+        let registry = TaskRegistry::new().register_fn(|_: Ping, _| async { Ok(()) });
+        let ping = registry.get(&Name::from_static("ping").unwrap()).unwrap();
+        let params = task_core::encode("no ping").unwrap().into();
+        let error = ping.run(params, TaskContext::detached()).await.unwrap_err();
+        assert_eq!(Failure::from(&error).kind, FailureKind::Params);
+        assert_eq!(error.kind(), task_core::ErrorKind::Retry { after: None });
+    }
+
+    struct Hooked;
+    impl Task for Hooked {
+        type Params = Ping;
+        async fn run(&self, params: Ping, _ctx: TaskContext) -> TaskResult {
+            if params.n == 0 { panic!("zero") } else { Ok(()) }
+        }
+        async fn before_run(&self, params: &Ping, ctx: &TaskContext) -> TaskResult {
+            ctx.progress(0.1, "before");
+            if params.n == 2 { Err(TaskError::skip("two")) } else { Ok(()) }
+        }
+        async fn on_success(&self, _: &(), ctx: &TaskContext) -> TaskResult {
+            ctx.progress(1.0, "success");
+            Err("the hook's own".into())
+        }
+        async fn on_failure(&self, error: &TaskError, ctx: &TaskContext) -> TaskResult {
+            ctx.progress(0.9, error.to_string());
+            panic!("in a hook")
+        }
+    }
+
+    #[tokio::test]
+    async fn hooks_see_how_an_attempt_ended_and_change_nothing_of_it() {
+        let registry = TaskRegistry::new().register(Hooked);
+        let ping = registry.get(&Name::from_static("ping").unwrap()).unwrap();
+        let run = async |n| {
+            let ctx = TaskContext::detached();
+            let params = task_core::encode(&Ping { n }).unwrap().into();
+            let ended = ping.run(params, ctx.clone()).await;
+            (ended.map_err(|error| error.to_string()), ctx.take_progress().unwrap().note)
+        };
+        let (ended, note) = run(1).await;
+        assert!(ended.is_ok() && note == "success");
+        let (ended, note) = run(2).await;
+        assert_eq!((ended, note.as_str()), (Err("two".into()), "two"));
+        let (ended, note) = run(0).await;
+        assert!(ended.unwrap_err().ends_with(": zero") && note.ends_with(": zero"), "{note}");
+    }
+}
