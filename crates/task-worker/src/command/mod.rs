@@ -10,6 +10,7 @@ mod file;
 mod keys;
 mod nearest;
 mod output;
+mod process;
 mod run;
 mod spawn;
 mod spec;
