@@ -28,7 +28,10 @@ enum Fate {
 struct Store(Arc<Mutex<Inner>>);
 
 struct Inner {
+    /// Of enqueues.
     fates: Vec<Fate>,
+    /// Of lookups, likewise; with none they are fine.
+    lookups: Vec<Fate>,
     records: BTreeMap<TaskId, ResultMessage>,
     calls: usize,
 }
@@ -36,7 +39,12 @@ struct Inner {
 impl Store {
     fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
         let fates = fates.into_iter().collect();
-        Self(Arc::new(Mutex::new(Inner { fates, records: BTreeMap::new(), calls: 0 })))
+        Self(Arc::new(Mutex::new(Inner { fates, lookups: Vec::new(), records: BTreeMap::new(), calls: 0 })))
+    }
+
+    fn lookups(self, fates: impl IntoIterator<Item = Fate>) -> Self {
+        self.0.lock().unwrap().lookups = fates.into_iter().collect();
+        self
     }
 
     fn calls(&self) -> usize {
@@ -85,7 +93,20 @@ impl Queue for Store {
         Ok(0)
     }
     async fn result(&self, _: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
-        let record = self.0.lock().unwrap().records.get(id).cloned();
+        let (fate, record) = {
+            let mut inner = self.0.lock().unwrap();
+            let fate = match inner.lookups.len() {
+                0 => Fate::Fine,
+                1 => inner.lookups[0],
+                _ => inner.lookups.remove(0),
+            };
+            (fate, inner.records.get(id).cloned())
+        };
+        match fate {
+            Fate::Fine => {}
+            Fate::Hangs => std::future::pending().await,
+            _ => return Err(QueueError::answer_lost("connection reset")),
+        }
         Ok(record.map_or(Lookup::NotFound, Lookup::from))
     }
     async fn info(&self) -> Result<BackendInfo, QueueError> {
@@ -227,4 +248,64 @@ async fn many_messages_travel_in_calls_of_about_a_megabyte() {
     let answers = TaskQueue::new(store.clone()).enqueue_messages(messages.to_vec()).await.unwrap();
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Enqueued::Queued))));
     assert_eq!(store.calls(), 3);
+}
+
+/// Under an outage each full batch waited a deadline of its own, one after the other, so that an enqueue of many that
+/// were awaited together was told after minutes what it should have been told within seconds.
+#[tokio::test(start_paused = true)]
+async fn however_many_wait_each_is_told_within_twice_the_deadline() {
+    for fate in [Fate::Unreachable, Fate::Hangs] {
+        let queue = TaskQueue::new(Store::new([fate])).deadline(Duration::from_secs(2));
+        let begun = tokio::time::Instant::now();
+        let all = futures_util::future::join_all((0..5_000).map(|_| queue.enqueue(extract()).into_future()));
+        assert!(all.await.iter().all(Result::is_err));
+        assert!(begun.elapsed() <= Duration::from_millis(4_100), "{:?}", begun.elapsed());
+    }
+}
+
+/// A task that this very call brought in was told to be another's, since its first answer was lost.
+#[tokio::test(start_paused = true)]
+async fn a_task_with_a_fresh_id_is_new_also_after_a_lost_answer() {
+    let queue = TaskQueue::new(Store::new([Fate::Lost, Fate::Fine]));
+    assert!(queue.enqueue(extract()).await.unwrap().is_new());
+    let queue = TaskQueue::new(Store::new([Fate::Lost, Fate::Fine]));
+    assert!(
+        queue.enqueue_many([extract(), extract()]).await.unwrap().iter().all(task_core::TaskHandle::is_new)
+    );
+}
+
+/// A call that was carried out and whose answer was lost was told as refused, because the server refused the next one.
+#[tokio::test(start_paused = true)]
+async fn what_may_be_enqueued_is_not_told_as_refused() {
+    let error = TaskQueue::new(Store::new([Fate::Lost, Fate::Refused])).enqueue(extract()).await.unwrap_err();
+    assert!(matches!(error, QueueError::OutcomeUnknown { .. }), "{error}");
+}
+
+/// An importer was told for each of a thousand tasks that the outcome of the first one was not known.
+#[tokio::test(start_paused = true)]
+async fn of_many_messages_each_is_told_its_own_id() {
+    let messages = ["a", "b", "c"]
+        .map(|id| TaskMessage::new(id.parse().unwrap(), "a", vec![0xc0], TaskOptions::default()).unwrap());
+    let queue = TaskQueue::new(Store::new([Fate::Lost])).deadline(Duration::from_secs(2));
+    let answers = queue.enqueue_messages(messages.to_vec()).await.unwrap();
+    for (message, answer) in messages.iter().zip(answers) {
+        assert!(matches!(answer, Err(QueueError::OutcomeUnknown { id, .. }) if id == message.id));
+    }
+}
+
+/// An import of a million lines went on for three quarters of an hour after the queue had gone.
+#[tokio::test(start_paused = true)]
+async fn of_many_messages_those_after_a_call_that_was_given_up_are_not_sent() {
+    let store = Store::new([Fate::Hangs]);
+    let queue = TaskQueue::new(store.clone()).deadline(Duration::from_secs(2));
+    let begun = tokio::time::Instant::now();
+    let message = || TaskMessage::new(TaskId::new(), "a", vec![0xc0], TaskOptions::default()).unwrap();
+    let answers = queue.enqueue_messages((0..9_000).map(|_| message()).collect()).await.unwrap();
+    assert!(begun.elapsed() <= Duration::from_millis(2_100), "{:?}", begun.elapsed());
+    let unknown = |answer: &&_| matches!(answer, Err::<Enqueued, _>(QueueError::OutcomeUnknown { .. }));
+    let not_sent = |answer: &&_| matches!(answer, Err::<Enqueued, _>(QueueError::NotSent(_)));
+    assert_eq!(
+        (answers.iter().filter(unknown).count(), answers.iter().filter(not_sent).count()),
+        (4_000, 5_000)
+    );
 }

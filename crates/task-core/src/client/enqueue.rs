@@ -119,12 +119,12 @@ impl<T> IntoFuture for Enqueue<T> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let queue = self.queue.clone();
+        let (queue, fresh) = (self.queue.clone(), self.id.is_none());
         let message = self.into_message();
         // inside, nothing depends on `T`, so that this future is 'static whatever `T` is
         let sent = async move {
             let message = message?;
-            let (id, new) = queue.send_one(message.clone()).await?;
+            let (id, new) = queue.send_one(message.clone(), fresh).await?;
             Ok((queue, message.queue, id, new))
         };
         Box::pin(

@@ -3,40 +3,76 @@
 //! While nothing is on the wire, an enqueue is sent at once. While a batch is on the wire, those that come gather in
 //! the next one, which leaves when the first is answered. There is no task in the background: a batch is a shared
 //! future, which each of its waiters drives and which drives the one before it. So it goes on when the waiter that
-//! began it is dropped, and a batch that all have left is not sent, unless it was on its way already.
+//! began it is dropped. Only its waiters own it: what all have left is gone, and what was not on its way is not sent
+//! later, in the company of others.
 
 use std::{
     collections::HashMap,
-    mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture, future::Shared};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use tokio::time::Instant;
 
 use crate::{Batch, EnqueueReply, Name, QueueError, TaskMessage};
 
-/// How a batch is sent.
-pub(super) type Send =
-    Arc<dyn Fn(Batch) -> BoxFuture<'static, Result<EnqueueReply, QueueError>> + std::marker::Send + Sync>;
+/// How a batch is sent; its deadline counts from the moment.
+pub(super) type Send = Arc<
+    dyn Fn(Batch, Instant) -> BoxFuture<'static, Result<EnqueueReply, QueueError>> + std::marker::Send + Sync,
+>;
 
 /// The answers to a batch, shared by all that wait for it.
 type Answer = Arc<Result<EnqueueReply, QueueError>>;
-type Sending = Shared<BoxFuture<'static, Answer>>;
-type Messages = Arc<Mutex<Option<Vec<TaskMessage>>>>;
+type Sending = BoxFuture<'static, Answer>;
 
 /// The batch, by named queue, that the next message joins.
 #[derive(Default)]
 pub(super) struct Gather(Mutex<HashMap<Name, Open>>);
 
 struct Open {
-    /// `None` once it has left.
-    messages: Messages,
+    gathered: Weak<Mutex<Option<Gathered>>>,
+    sending: WeakShared<Sending>,
+}
+
+/// What has not left yet.
+struct Gathered {
+    messages: Vec<TaskMessage>,
     bytes: usize,
-    sending: Sending,
+    /// When the last message came: each has its deadline whole, also where the batch before takes long.
+    joined: Instant,
 }
 
 /// A batch leaves with at most so many bytes of params, so that no call holds up the server.
 pub(super) const MAX_BYTES: usize = 1 << 20;
+
+impl Gathered {
+    fn new(message: TaskMessage) -> Self {
+        Self { bytes: size(&message), messages: vec![message], joined: Instant::now() }
+    }
+
+    fn has_room(&self, message: &TaskMessage) -> bool {
+        self.messages.len() < Batch::MAX && self.bytes + size(message) <= MAX_BYTES
+    }
+
+    /// Answers its place.
+    fn add(&mut self, message: TaskMessage) -> usize {
+        self.bytes += size(&message);
+        self.joined = Instant::now();
+        self.messages.push(message);
+        self.messages.len() - 1
+    }
+}
+
+fn size(message: &TaskMessage) -> usize {
+    message.params.len() + 200
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Gather {
     /// Sends a message with those that others send now; the answer is its own.
@@ -57,42 +93,40 @@ impl Gather {
         }
     }
 
-    fn join(&self, message: TaskMessage, send: &Send) -> (Sending, usize) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = message.params.len() + 200;
-        let queue = message.queue.clone();
+    fn join(&self, message: TaskMessage, send: &Send) -> (Shared<Sending>, usize) {
+        let mut open = lock(&self.0);
         let mut before = None;
-        if let Some(batch) = open.get_mut(&queue) {
-            let mut messages = batch.messages.lock().unwrap_or_else(PoisonError::into_inner);
-            match messages.as_mut() {
-                // two of one id go one after the other, so that the second one hears of the first
-                Some(gathered)
-                    if gathered.len() < Batch::MAX
-                        && batch.bytes + size <= MAX_BYTES
-                        && !gathered.iter().any(|other| other.id == message.id) =>
-                {
-                    gathered.push(message);
-                    batch.bytes += size;
-                    return (batch.sending.clone(), gathered.len() - 1);
-                }
-                _ => before = (batch.sending.peek().is_none()).then(|| batch.sending.clone()),
+        if let Some(batch) = open.get(&message.queue)
+            && let Some(sending) = batch.sending.upgrade()
+        {
+            let gathered = batch.gathered.upgrade();
+            let mut gathered = gathered.as_deref().map(lock);
+            match gathered.as_deref_mut().and_then(Option::as_mut) {
+                Some(gathered) if gathered.has_room(&message) => return (sending, gathered.add(message)),
+                _ => before = Some(sending),
             }
         }
         // queues that were used once are not remembered for ever
         if open.len() >= 64 {
-            open.retain(|_, batch| batch.sending.peek().is_none());
+            open.retain(|_, batch| batch.sending.upgrade().is_some());
         }
-        let messages: Messages = Arc::new(Mutex::new(Some(vec![message])));
-        let (gathered, send, name) = (messages.clone(), send.clone(), queue.clone());
+        let queue = message.queue.clone();
+        let gathered = Arc::new(Mutex::new(Some(Gathered::new(message))));
+        let weak = Arc::downgrade(&gathered);
+        let (send, name) = (send.clone(), queue.clone());
         let sending = async move {
             if let Some(before) = before {
                 before.await;
             }
-            let leaving = mem::take(&mut *gathered.lock().unwrap_or_else(PoisonError::into_inner));
-            Arc::new(send(Batch::new(name, leaving.unwrap_or_default())).await)
+            let leaving = lock(&gathered).take();
+            let (messages, joined) =
+                leaving.map_or_else(|| (Vec::new(), Instant::now()), |left| (left.messages, left.joined));
+            Arc::new(send(Batch::new(name, messages), joined).await)
         };
         let sending = sending.boxed().shared();
-        open.insert(queue, Open { messages, bytes: size, sending: sending.clone() });
+        if let Some(weak_sending) = sending.downgrade() {
+            open.insert(queue, Open { gathered: weak, sending: weak_sending });
+        }
         (sending, 0)
     }
 }
@@ -114,7 +148,7 @@ mod tests {
     /// Counts batches, and answers one a permit.
     fn counted(permits: &Arc<Semaphore>, sent: &Arc<Mutex<Vec<usize>>>) -> Send {
         let (permits, sent) = (permits.clone(), sent.clone());
-        Arc::new(move |batch: Batch| {
+        Arc::new(move |batch: Batch, _| {
             let (permits, sent) = (permits.clone(), sent.clone());
             async move {
                 sent.lock().unwrap().push(batch.messages.len());
@@ -152,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_reaches_each_that_waits_and_not_the_next_batch() {
         let failures = Arc::new(AtomicUsize::new(0));
-        let send: Send = Arc::new(move |batch: Batch| {
+        let send: Send = Arc::new(move |batch: Batch, _| {
             let first = failures.fetch_add(1, Ordering::SeqCst) == 0;
             async move {
                 tokio::task::yield_now().await;
@@ -169,12 +203,47 @@ mod tests {
         assert_eq!(ok, [false, true, true]);
     }
 
+    /// A request that had given up, and told its user so, was sent an hour later together with the next one.
     #[tokio::test]
-    async fn two_of_one_id_never_share_a_batch() {
-        let (permits, sent) = (Arc::new(Semaphore::new(9)), Arc::default());
+    async fn what_all_have_left_is_not_sent_with_what_comes_later() {
+        let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
         let (gather, send) = (Gather::default(), counted(&permits, &sent));
-        let twice = message();
-        join_all((0..3).map(|_| gather.enqueue(twice.clone(), &send))).await;
-        assert_eq!(*sent.lock().unwrap(), [1, 1, 1]);
+        let mut on_its_way = Box::pin(gather.enqueue(message(), &send));
+        let mut gathered = Box::pin(gather.enqueue(message(), &send));
+        assert!((&mut on_its_way).now_or_never().is_none() && (&mut gathered).now_or_never().is_none());
+        drop((on_its_way, gathered));
+        permits.add_permits(2);
+        gather.enqueue(message(), &send).await.unwrap();
+        assert_eq!(*sent.lock().unwrap(), [1, 1]);
+    }
+
+    /// One panic of a backend made every later enqueue on that queue panic.
+    #[tokio::test]
+    async fn a_call_that_panicked_is_not_asked_again() {
+        let first = AtomicUsize::new(0);
+        let send: Send = Arc::new(move |batch: Batch, _| {
+            let n = first.fetch_add(1, Ordering::SeqCst);
+            async move {
+                assert!(n > 0, "the backend has a bug");
+                Ok(EnqueueReply::new(vec![Enqueued::Queued; batch.messages.len()], Durability::Process))
+            }
+            .boxed()
+        });
+        let gather = Gather::default();
+        let panics = std::panic::AssertUnwindSafe(gather.enqueue(message(), &send)).catch_unwind();
+        assert!(panics.await.is_err());
+        assert_eq!(gather.enqueue(message(), &send).await.unwrap().answers, [Enqueued::Queued]);
+    }
+
+    /// Each of a storm of retries of one task had a batch of its own, which drove all before it, one inside the other,
+    /// until the stack was full.
+    #[tokio::test]
+    async fn many_of_one_id_share_a_batch() {
+        let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let again = message();
+        let all = join_all((0..1001).map(|_| gather.enqueue(again.clone(), &send)));
+        tokio::join!(all, async { permits.add_permits(2) });
+        assert_eq!(*sent.lock().unwrap(), [1, 1000]);
     }
 }

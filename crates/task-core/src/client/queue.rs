@@ -2,6 +2,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::join_all};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{
     gather::{self, Gather},
@@ -15,7 +16,8 @@ use crate::{
 /// A queue to enqueue on and to read results from: a cheap, cloneable handle on any backend.
 ///
 /// What it does beyond the backend: it encodes and checks params, sends a call again after a lost answer until its
-/// deadline (10 s unless set), and sends enqueues that are awaited at the same time together.
+/// deadline (10 s unless set), and sends enqueues that are awaited at the same time together. One that comes while
+/// others are on their way waits for these first, so that it may take up to twice the deadline.
 ///
 /// As a [`Queue`] itself it passes each call on to the backend as it is.
 #[derive(Clone)]
@@ -48,9 +50,9 @@ impl TaskQueue {
 
     fn with(backend: Arc<dyn DynQueue>, limits: Limits) -> Self {
         let over = backend.clone();
-        let send = move |batch: Batch| {
+        let send = move |batch: Batch, start: Instant| {
             let backend = over.clone();
-            async move { send(&*backend, batch, limits.deadline).await }.boxed()
+            async move { send(&*backend, batch, start, limits.deadline).await }.boxed()
         };
         Self(Arc::new(Shared { backend, limits, gather: Gather::default(), send: Arc::new(send) }))
     }
@@ -70,6 +72,10 @@ impl TaskQueue {
     /// The most bytes that params or a result may have.
     pub fn payload_limit(&self) -> usize {
         self.0.limits.max_payload
+    }
+
+    pub(super) fn deadline_of_a_call(&self) -> Duration {
+        self.0.limits.deadline
     }
 
     pub(crate) fn backend(&self) -> &dyn DynQueue {
@@ -127,7 +133,7 @@ impl TaskQueue {
         }
         let answers = self.enqueue_messages(messages.clone()).await?;
         let handle = |(message, answer): (&TaskMessage, Result<Enqueued, QueueError>)| {
-            self.handle_of(message, answer?)
+            self.handle_of(message, true, answer?)
                 .map(|(id, new)| TaskHandle::new(self.clone(), message.queue.clone(), id, new))
         };
         messages.iter().zip(answers).map(handle).collect()
@@ -155,27 +161,38 @@ impl TaskQueue {
                 None => by_queue.push((message.queue.clone(), vec![place])),
             }
         }
-        let mut batches = Vec::new();
+        let mut batches: Vec<(Name, Vec<usize>)> = Vec::new();
         for (queue, places) in by_queue {
-            for places in in_batches(&places, |place| messages[place].params.len()) {
-                let batch: Vec<TaskMessage> = places.iter().map(|place| messages[*place].clone()).collect();
-                batches.push((places.to_vec(), (self.0.send)(Batch::new(queue.clone(), batch))));
-            }
+            let split = in_batches(&places, |place| messages[place].params.len());
+            batches.extend(split.into_iter().map(|places| (queue.clone(), places.to_vec())));
         }
+        let mut gave_up: Option<QueueError> = None;
         // four at a time keep a connection busy and bound what is on the way
-        while !batches.is_empty() {
-            let now = batches.drain(..batches.len().min(4));
-            let sent = join_all(now.map(|(places, sending)| async { (places, sending.await) })).await;
-            for (places, reply) in sent {
+        for group in batches.chunks(4) {
+            if let Some(error) = &gave_up {
+                // a queue that was away for a whole deadline is not waited for once more for each batch
+                for place in group.iter().flat_map(|(_, places)| places) {
+                    answers[*place] = Some(Err(QueueError::NotSent(error.to_string().into())));
+                }
+                continue;
+            }
+            let sending = group.iter().map(|(queue, places)| {
+                let batch = places.iter().map(|place| messages[*place].clone()).collect();
+                (self.0.send)(Batch::new(queue.clone(), batch), Instant::now())
+            });
+            for (reply, (_, places)) in join_all(sending).await.into_iter().zip(group) {
                 match reply {
                     Ok(reply) => {
-                        for (place, answer) in places.into_iter().zip(reply.answers) {
-                            answers[place] = Some(Ok(answer));
+                        for (place, answer) in places.iter().zip(reply.answers) {
+                            answers[*place] = Some(Ok(answer));
                         }
                     }
-                    Err(error) => places.into_iter().for_each(|place| {
-                        answers[place] = Some(Err(error.shared()));
-                    }),
+                    Err(error) => {
+                        for place in places {
+                            answers[*place] = Some(Err(of_message(error.shared(), &messages[*place])));
+                        }
+                        gave_up = Some(error).filter(QueueError::is_transient).or(gave_up);
+                    }
                 }
             }
         }
@@ -197,24 +214,30 @@ impl TaskQueue {
         TaskHandle::new(self.clone(), queue, id, false)
     }
 
-    pub(super) async fn send_one(&self, message: TaskMessage) -> Result<(TaskId, bool), QueueError> {
-        let mut reply =
-            self.0.gather.enqueue(message.clone(), &self.0.send).await.map_err(|error| match error {
-                QueueError::OutcomeUnknown { source, .. } => {
-                    QueueError::OutcomeUnknown { id: message.id.clone(), source }
-                }
-                other => other,
-            })?;
+    /// Sends a message whose id is `fresh`, which is to say nobody else's, or not.
+    pub(super) async fn send_one(
+        &self,
+        message: TaskMessage,
+        fresh: bool,
+    ) -> Result<(TaskId, bool), QueueError> {
+        let reply = self.0.gather.enqueue(message.clone(), &self.0.send).await;
+        let mut reply = reply.map_err(|error| of_message(error, &message))?;
         let answer =
             reply.answers.pop().ok_or_else(|| QueueError::Corrupt("the backend gave no answer".into()))?;
-        self.handle_of(&message, answer)
+        self.handle_of(&message, fresh, answer)
     }
 
     /// The id to hand out for a message that was answered so, and whether this call brought it in.
-    fn handle_of(&self, message: &TaskMessage, answer: Enqueued) -> Result<(TaskId, bool), QueueError> {
+    fn handle_of(
+        &self,
+        message: &TaskMessage,
+        fresh: bool,
+        answer: Enqueued,
+    ) -> Result<(TaskId, bool), QueueError> {
         match answer {
             Enqueued::Queued => Ok((message.id.clone(), true)),
-            Enqueued::Exists { same: true, .. } => Ok((message.id.clone(), false)),
+            // a fresh id that is there came in by this very call, whose first answer was lost
+            Enqueued::Exists { same: true, .. } => Ok((message.id.clone(), fresh)),
             Enqueued::Exists { status, .. } if status.is_final() => {
                 Err(QueueError::AlreadyThere { id: message.id.clone(), status })
             }
@@ -237,7 +260,7 @@ impl TaskQueue {
     where
         F: Future<Output = Result<T, QueueError>>,
     {
-        resend(self.0.limits.deadline, call).await.map_err(|gave_up| match gave_up {
+        resend(Instant::now(), self.0.limits.deadline, call).await.map_err(|gave_up| match gave_up {
             GaveUp::NotSent(error) | GaveUp::Unknown(error) | GaveUp::Refused(error) => error,
         })
     }
@@ -270,13 +293,29 @@ fn in_batches(mut places: &[usize], size: impl Fn(usize) -> usize) -> Vec<&[usiz
     batches
 }
 
-async fn send(backend: &dyn DynQueue, batch: Batch, deadline: Duration) -> Result<EnqueueReply, QueueError> {
+async fn send(
+    backend: &dyn DynQueue,
+    batch: Batch,
+    start: Instant,
+    deadline: Duration,
+) -> Result<EnqueueReply, QueueError> {
     let first = batch.messages.first().map(|message| message.id.clone());
-    resend(deadline, || backend.enqueue(batch.clone())).await.map_err(|gave_up| match (gave_up, first) {
+    let sent = resend(start, deadline, || backend.enqueue(batch.clone())).await;
+    sent.map_err(|gave_up| match (gave_up, first) {
         (GaveUp::NotSent(error), _) => QueueError::NotSent(Box::new(error)),
         (GaveUp::Unknown(error), Some(id)) => QueueError::OutcomeUnknown { id, source: Box::new(error) },
         (GaveUp::Unknown(error) | GaveUp::Refused(error), _) => error,
     })
+}
+
+/// The error of a whole batch, as it is told of one of its messages.
+fn of_message(error: QueueError, message: &TaskMessage) -> QueueError {
+    match error {
+        QueueError::OutcomeUnknown { source, .. } => {
+            QueueError::OutcomeUnknown { id: message.id.clone(), source }
+        }
+        other => other,
+    }
 }
 
 impl fmt::Debug for TaskQueue {

@@ -17,14 +17,28 @@ pub(super) enum GaveUp {
     Refused(QueueError),
 }
 
-/// Calls until it is answered, an error is not transient, or `deadline` is over.
-pub(super) async fn resend<T, F>(deadline: Duration, mut call: impl FnMut() -> F) -> Result<T, GaveUp>
+/// The moment so long after another; what no clock counts to is ten years away.
+pub(super) fn after(start: Instant, by: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+    start + by.min(LONGEST)
+}
+
+/// Calls until it is answered, an error is not transient, or `deadline`, which counts from `start`, is over.
+pub(super) async fn resend<T, F>(
+    start: Instant,
+    deadline: Duration,
+    mut call: impl FnMut() -> F,
+) -> Result<T, GaveUp>
 where
     F: Future<Output = Result<T, QueueError>>,
 {
     // the first attempts follow at once, since a broken pooled connection is replaced in a moment
     let pauses = RetryPolicy::exponential(Duration::from_millis(10), Duration::from_millis(500));
-    let end = Instant::now() + deadline;
+    let end = after(start, deadline);
+    if Instant::now() >= end && !deadline.is_zero() {
+        let late = "the calls before it took until its deadline";
+        return Err(GaveUp::NotSent(QueueError::unreachable(late)));
+    }
     let mut sent = false;
     for attempt in 1.. {
         let error = match timeout_at(end, call()).await {
@@ -34,6 +48,8 @@ where
                 sent = true;
                 error
             }
+            // what an earlier attempt may have done, a refusal of this one does not undo
+            Ok(Err(error)) if sent => return Err(GaveUp::Unknown(error)),
             Ok(Err(error)) => return Err(GaveUp::Refused(error)),
             // the call may have been on its way, or waiting for a connection: what is not known counts as sent
             Err(_) => {

@@ -43,7 +43,7 @@ pub trait Queue: Send + Sync + 'static {
     /// Takes tasks in: for each, its message, its record PENDING and its unique key in one step, or nothing of it.
     ///
     /// Idempotent by id: a task whose id is there is left as it is and answered [`Enqueued::Exists`]. An answer for
-    /// each message, in their order. Once this returns `Ok`, every task that is answered [`Enqueued::Queued`] reaches
+    /// each message, in their order; of two of one id the second is answered so, too. Once this returns `Ok`, every task that is answered [`Enqueued::Queued`] reaches
     /// exactly one final state, as far as the [`Durability`] in the reply goes.
     fn enqueue(&self, batch: Batch) -> impl Future<Output = Result<EnqueueReply, QueueError>> + Send;
 
