@@ -309,3 +309,31 @@ async fn of_many_messages_those_after_a_call_that_was_given_up_are_not_sent() {
         (4_000, 5_000)
     );
 }
+
+/// Who wanted to wait without end wrote `Duration::MAX`, and that panicked.
+#[tokio::test(start_paused = true)]
+async fn the_longest_durations_are_no_overflow() {
+    let queue = TaskQueue::new(Store::new([Fate::Fine])).deadline(Duration::MAX);
+    let handle = queue.enqueue(extract()).await.unwrap();
+    assert_eq!(handle.status().await.unwrap(), Some(TaskStatus::Pending));
+    assert!(tokio::time::timeout(Duration::from_secs(60), handle.result(Duration::MAX)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_asked_for_again_after_a_lost_answer_and_not_for_ever() {
+    let second = Duration::from_secs(1);
+    let asked = |fates: Vec<Fate>, timeout| async move {
+        let queue = TaskQueue::new(Store::new([Fate::Fine]).lookups(fates)).deadline(10 * second);
+        let handle = queue.enqueue(extract()).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        (handle.result(timeout).await.unwrap_err(), begun.elapsed())
+    };
+    // one broken connection made a glance fail that would have been answered at once
+    let (error, took) = asked(vec![Fate::Lost, Fate::Fine], Duration::ZERO).await;
+    assert!(matches!(error, ResultError::TimedOut { .. }) && took < second, "{error} after {took:?}");
+    let (error, took) = asked(vec![Fate::Lost], second).await;
+    assert!(matches!(error, ResultError::Queue(_)) && took <= 11 * second, "{error} after {took:?}");
+    // a connection that says nothing any more held a request up for ever
+    let (error, took) = asked(vec![Fate::Hangs], second).await;
+    assert!(matches!(error, ResultError::Queue(_)) && took <= 12 * second, "{error} after {took:?}");
+}

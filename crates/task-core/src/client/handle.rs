@@ -1,7 +1,8 @@
 use std::{any::type_name, fmt, marker::PhantomData, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
+use super::resend::after;
 use crate::{
     CancelAnswer, Explanation, Failure, FailureKind, Lookup, Name, Payload, Queue as _, QueueError,
     ResultError, ResultMessage, TaskId, TaskQueue, TaskStatus,
@@ -32,7 +33,8 @@ impl<T> TaskHandle<T> {
     }
 
     /// Whether this enqueue brought the task in: false if it was there already, or if a live task holds its unique key,
-    /// which this is the handle of then.
+    /// which this is the handle of then. With an id of your own it is false, too, if this call was sent again since its
+    /// first answer was lost.
     pub fn is_new(&self) -> bool {
         self.new
     }
@@ -73,25 +75,30 @@ impl<T> TaskHandle<T> {
     ///
     /// # Errors
     /// [`ResultError::NotFound`], [`ResultError::Expired`], or [`ResultError::Queue`] if the queue was away for the
-    /// whole of the time (and at least for the handle's deadline).
+    /// whole of the time, and at least for the deadline of the queue's handle; one that takes the call and never answers
+    /// is given up a deadline after the time.
     ///
     /// # Cancel safety
     /// Safe: it only reads.
     pub async fn finished(&self, timeout: Duration) -> Result<ResultMessage, ResultError> {
-        let end = Instant::now() + timeout;
-        let wait = || self.queue.wait(&self.name, &self.id, end.saturating_duration_since(Instant::now()));
+        let (start, deadline) = (Instant::now(), self.queue.deadline_of_a_call());
+        let end = after(start, timeout);
+        let give_up = end.max(after(start, deadline));
         loop {
             // a wait outlasts the deadline of one call by right, so the errors are counted here
-            match wait().await {
+            let left = end.saturating_duration_since(Instant::now());
+            let hangs = after(Instant::now(), left.saturating_add(deadline));
+            let answer = timeout_at(hangs, self.queue.wait(&self.name, &self.id, left)).await;
+            match answer.unwrap_or_else(|_| Err(QueueError::answer_lost("a wait was not answered in time"))) {
                 Ok(Lookup::Found(record)) => return Ok(*record),
                 Ok(Lookup::Expired) => return Err(ResultError::Expired { id: self.id.clone() }),
                 Ok(Lookup::NotFound) => {
                     return Err(ResultError::NotFound { id: self.id.clone(), queue: self.name.clone() });
                 }
-                Err(error) if error.is_transient() && Instant::now() < end => {
+                Err(error) if error.is_transient() && Instant::now() < give_up => {
                     tracing::debug!(%error, id = %self.id, "waiting again");
                     let pause = Duration::from_millis(200);
-                    tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
+                    tokio::time::sleep(pause.min(give_up.saturating_duration_since(Instant::now()))).await;
                 }
                 Err(error) => return Err(error.into()),
             }
