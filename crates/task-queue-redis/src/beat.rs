@@ -1,6 +1,11 @@
 //! Workers' signs of life, which bring back what they are told.
 
-use task_core::{Heartbeat, HeartbeatReply, QueueError, WorkerCommand};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use task_core::{Heartbeat, HeartbeatReply, Incarnation, Name, QueueError, WorkerCommand};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -14,10 +19,25 @@ use crate::{
     trim::trim,
 };
 
-/// Beats, and while there is no news, parks at the worker's bell.
+/// The workers whose last beat was told to run empty for a suspect.
+#[derive(Default)]
+pub(crate) struct ToldToRunEmpty(Mutex<HashSet<(Name, Incarnation)>>);
+
+impl ToldToRunEmpty {
+    /// Whether its worker was told otherwise the last time.
+    fn turns(&self, beat: &Heartbeat, run_empty: bool) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = (beat.queue.clone(), beat.worker);
+        if run_empty { told.insert(worker) } else { told.remove(&worker) }
+    }
+}
+
+/// Beats, and while there is no news, parks at the worker's bell. Without news the answer is that of the last beat: a wait
+/// costs one.
 ///
-/// Cancels and suspects that were told before end no wait: each beat tells them again. The bell that ends the wait is
-/// taken by it, so the beat that follows finds none, and answers all the same.
+/// Cancels that were told before end no wait: each beat tells them again. The bell that ends the wait is taken by it, so
+/// the beat that follows finds none, and answers all the same. No bell tells a worker to run empty, so a beat that
+/// answers otherwise than the last one does.
 pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
     let end = Instant::now() + beat.wait;
     let lists = Lists::bell(&beat.queue, redis.link.target.keys.base(&beat.queue), beat.worker);
@@ -25,11 +45,13 @@ pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result
     loop {
         let (answer, news) = beat_once(redis, &beat).await?;
         beat.progress.clear();
+        let turned = redis.link.told_to_run_empty.turns(&beat, answer.run_empty);
         let left = end.saturating_duration_since(Instant::now());
-        if news || rung || left.is_zero() {
+        if news || rung || turned || left.is_zero() {
             return Ok(answer);
         }
-        match timeout(left.min(beat.registration.lease / 4), park::park(&redis.link, &lists)).await {
+        let until_next = beat.registration.lease / 4;
+        match timeout(left.min(until_next), park::park(&redis.link, &lists)).await {
             Ok(Ok(bell)) => {
                 bell.spend();
                 rung = true;
@@ -37,6 +59,7 @@ pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result
             // the waiting connection alone may have broken: the next beat says whether the server is away
             Ok(Err(error)) if error.is_transient() && !cut_off => cut_off = true,
             Ok(Err(error)) => return Err(error),
+            Err(_) if left <= until_next => return Ok(answer),
             Err(_) => {}
         }
     }

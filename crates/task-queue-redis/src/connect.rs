@@ -10,13 +10,14 @@ use deadpool::{
     Runtime,
     managed::{Object, Pool, PoolError, QueueMode},
 };
-use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value, aio::MultiplexedConnection};
+use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use task_core::{Name, QueueError};
 use tokio::time::timeout;
 
 use crate::{
+    beat::ToldToRunEmpty,
     clock::Clock,
-    dial::{ANSWER, CONNECT, Dialer, Manager},
+    dial::{ANSWER, CONNECT, Dialed, Dialer, LIVES, Manager},
     error::{at_connect, foreign, meaning},
     news::News,
     park::Parking,
@@ -41,8 +42,9 @@ pub(crate) struct Link {
     pub(crate) dialer: Dialer,
     pub(crate) parking: Parking,
     pub(crate) news: News,
+    pub(crate) told_to_run_empty: ToldToRunEmpty,
     pool: Pool<Manager>,
-    blocking: Mutex<Vec<MultiplexedConnection>>,
+    blocking: Mutex<Vec<Dialed>>,
     used: Mutex<HashSet<Name>>,
     loaded: Mutex<HashSet<String>>,
 }
@@ -56,7 +58,7 @@ impl Link {
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(POOL_WAIT))
             .create_timeout(Some(CONNECT))
-            .recycle_timeout(Some(ANSWER))
+            .recycle_timeout(Some(LIVES))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(QueueError::unreachable)?;
@@ -66,6 +68,7 @@ impl Link {
             dialer,
             parking: Parking::default(),
             news: News::default(),
+            told_to_run_empty: ToldToRunEmpty::default(),
             pool,
             blocking: Mutex::default(),
             used: Mutex::default(),
@@ -116,7 +119,8 @@ impl Link {
         }
         pipeline.ignore_errors();
         let answers =
-            timeout(ANSWER, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut *connection)).await;
+            timeout(ANSWER, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection.connection))
+                .await;
         let answers = match answers {
             Ok(Ok(answers)) if answers.len() == sent => Ok(answers),
             Ok(Ok(_)) => Err(corrupt("the server gave another number of answers than it was asked for")),
@@ -207,9 +211,8 @@ impl Link {
     /// was, or none when the time is over. Not cancel safe: a dropped future closes the connection, and an element that
     /// was on its way is lost.
     pub(crate) async fn block(&self, lists: &[String], wait: Duration) -> Result<Option<String>, QueueError> {
-        let idle = self.blocking.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
+        let mut dialed = match self.idle_blocking() {
+            Some(dialed) => dialed,
             None => {
                 let dialed = self.dialer.dial("waits").await;
                 dialed.map_err(|error| at_connect(&error, &self.target.shown))?
@@ -217,18 +220,24 @@ impl Link {
         };
         let mut command = Cmd::new();
         command.arg("BLPOP").arg(lists).arg(format!("{:.3}", wait.as_secs_f64()));
-        let answer =
-            timeout(wait + LATE, command.query_async::<Option<(String, Value)>>(&mut connection)).await;
-        match answer {
+        let answer = command.query_async::<Option<(String, Value)>>(&mut dialed.connection);
+        match timeout(wait + LATE, answer).await {
             Ok(Ok(taken)) => {
                 let mut idle = self.blocking.lock().unwrap_or_else(PoisonError::into_inner);
                 if idle.len() < IDLE_BLOCKING {
-                    idle.push(connection);
+                    idle.push(dialed);
                 }
                 Ok(taken.map(|(list, _)| list))
             }
             Ok(Err(error)) => Err(meaning(&error, None)),
             Err(_) => Err(QueueError::answer_lost(format!("{}: the wait was not ended", self.target.shown))),
         }
+    }
+
+    /// A connection that waited before and is not known to be closed.
+    fn idle_blocking(&self) -> Option<Dialed> {
+        let mut idle = self.blocking.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|dialed| !dialed.is_closed());
+        idle.pop()
     }
 }

@@ -1,10 +1,16 @@
 //! Connections are made, and the pool decides which are still good.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, PushInfo, RedisError,
+    self, AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, PushInfo, PushKind, RedisError,
     aio::MultiplexedConnection,
 };
 use task_core::QueueError;
@@ -16,46 +22,62 @@ use crate::url::Target;
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 /// For the answer to a short command. The library's default of 500 ms is switched off: it also hits commands that block.
 pub(crate) const ANSWER: Duration = Duration::from_secs(5);
-/// A connection that was used so recently is used again unasked: asking first would double the commands of a busy client.
-const FRESH: Duration = Duration::from_secs(1);
+/// A connection that lay idle for longer is asked whether it lives: something between us may have dropped it unsaid. What
+/// is said, that it is closed, is known without asking.
+const LONG: Duration = Duration::from_secs(60);
+/// For the answer to that.
+pub(crate) const LIVES: Duration = Duration::from_secs(1);
 
 /// Makes connections to one server.
 #[derive(Clone)]
-pub(crate) struct Dialer {
-    client: Client,
-    /// The same in the version of the protocol that brings news between answers.
-    pushing: Client,
+pub(crate) struct Dialer(Client);
+
+/// A connection, and whether the server has closed it.
+pub(crate) struct Dialed {
+    pub(crate) connection: MultiplexedConnection,
+    closed: Arc<AtomicBool>,
+}
+
+impl Dialed {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
 }
 
 impl Dialer {
     pub(crate) fn new(target: &Target) -> Result<Self, QueueError> {
-        let settings = target.info.redis_settings().clone();
-        let pushing = settings.set_protocol(redis::ProtocolVersion::RESP3);
-        let pushing = target.info.clone().set_redis_settings(pushing);
-        Ok(Self { client: open(target, target.info.clone())?, pushing: open(target, pushing)? })
+        // the version of the protocol in which a connection says by itself what happens to it
+        let settings = target.info.redis_settings().clone().set_protocol(redis::ProtocolVersion::RESP3);
+        Ok(Self(open(target, target.info.clone().set_redis_settings(settings))?))
     }
 
     /// A connection that names itself `task-queue:` and this, for whoever reads CLIENT LIST.
-    pub(crate) async fn dial(&self, name: &str) -> Result<MultiplexedConnection, RedisError> {
-        Self::make(&self.client, settings(), name).await
+    pub(crate) async fn dial(&self, name: &str) -> Result<Dialed, RedisError> {
+        let closed = Arc::new(AtomicBool::new(false));
+        let told = closed.clone();
+        let settings = settings().set_push_sender(move |push: PushInfo| -> Result<(), ()> {
+            told.fetch_or(push.kind == PushKind::Disconnection, Ordering::Relaxed);
+            Ok(())
+        });
+        Ok(Dialed { connection: self.make(settings, name).await?, closed })
     }
 
     /// One that sends news, and in the end that it is closed, here.
-    pub(crate) async fn dial_pushing(
+    pub(crate) async fn dial_for_news(
         &self,
         name: &str,
         news: mpsc::UnboundedSender<PushInfo>,
     ) -> Result<MultiplexedConnection, RedisError> {
-        Self::make(&self.pushing, settings().set_push_sender(news), name).await
+        self.make(settings().set_push_sender(news), name).await
     }
 
     async fn make(
-        client: &Client,
+        &self,
         settings: AsyncConnectionConfig,
         name: &str,
     ) -> Result<MultiplexedConnection, RedisError> {
         let make = async {
-            let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
+            let mut connection = self.0.get_multiplexed_async_connection_with_config(&settings).await?;
             let mut command = redis::cmd("CLIENT");
             command.arg("SETNAME").arg(format!("task-queue:{name}"));
             // a name is for people: a server that refuses it serves us all the same
@@ -94,21 +116,21 @@ fn settings() -> AsyncConnectionConfig {
 pub(crate) struct Manager(pub(crate) Dialer);
 
 impl managed::Manager for Manager {
-    type Type = MultiplexedConnection;
+    type Type = Dialed;
     type Error = RedisError;
 
-    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
+    async fn create(&self) -> Result<Dialed, RedisError> {
         self.0.dial("commands").await
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut MultiplexedConnection,
-        metrics: &Metrics,
-    ) -> RecycleResult<RedisError> {
-        if metrics.last_used() < FRESH {
+    async fn recycle(&self, dialed: &mut Dialed, metrics: &Metrics) -> RecycleResult<RedisError> {
+        if dialed.is_closed() {
+            return Err(RecycleError::message("the server has closed it"));
+        }
+        // asking each time would double the commands of a client
+        if metrics.last_used() < LONG {
             return Ok(());
         }
-        redis::cmd("PING").exec_async(connection).await.map_err(RecycleError::Backend)
+        redis::cmd("PING").exec_async(&mut dialed.connection).await.map_err(RecycleError::Backend)
     }
 }

@@ -166,7 +166,7 @@ impl Owner {
     async fn try_subscribe(&mut self, channel: &str) -> RedisResult<()> {
         if self.open.is_none() {
             let (sender, news) = mpsc::unbounded_channel();
-            let connection = self.dialer.dial_pushing("news", sender).await?;
+            let connection = self.dialer.dial_for_news("news", sender).await?;
             self.open = Some(Open { connection, news });
         }
         match &mut self.open {

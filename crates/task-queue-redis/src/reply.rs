@@ -8,10 +8,14 @@ use task_core::QueueError;
 pub(crate) struct Reply(std::vec::IntoIter<Value>);
 
 impl Reply {
-    /// The list that a script answered.
+    /// The list that a script answered, or a command: of pairs, each key before its value.
     pub(crate) fn new(value: Value) -> Result<Self, QueueError> {
         match value {
-            Value::Array(values) => Ok(Self(values.into_iter())),
+            Value::Array(values) | Value::Set(values) => Ok(Self(values.into_iter())),
+            Value::Map(pairs) => {
+                let flat: Vec<Value> = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
+                Ok(Self(flat.into_iter()))
+            }
             other => Err(unexpected("a list", &other)),
         }
     }
@@ -35,7 +39,7 @@ impl Reply {
     pub(crate) fn bytes(&mut self) -> Result<Bytes, QueueError> {
         match self.value() {
             Value::BulkString(bytes) => Ok(bytes.into()),
-            Value::SimpleString(text) => Ok(text.into()),
+            Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(text.into()),
             Value::Int(number) => Ok(number.to_string().into()),
             Value::Nil => Ok(Bytes::new()),
             other => Err(unexpected("text", &other)),

@@ -3,6 +3,7 @@
 mod access;
 mod bounds;
 mod conformance;
+mod cost;
 mod keyspace;
 mod look;
 mod outage;

@@ -147,27 +147,3 @@ async fn a_client_whose_connections_were_all_cut_off_makes_new_ones() {
     }
     assert_eq!(failures, 0, "one lost answer is enough to give up the others of the pool");
 }
-
-/// Every use of a pooled connection asked it first whether it lives, which doubled what the server had to do.
-#[tokio::test]
-async fn a_busy_client_sends_its_scripts_and_nothing_else() {
-    let server = Server::start(&[]);
-    let queue = server.queue().await;
-    let worker = Incarnation::new();
-    put(&queue, "first", options()).await;
-    server.say(&["config", "resetstat"]);
-    for n in 1..=100 {
-        put(&queue, &format!("t{n}"), options()).await;
-        let got = queue.dequeue(claim(worker, n)).await.unwrap().tasks;
-        settle(&queue, &got[0], completed()).await;
-    }
-    let stats = server.say(&["info", "commandstats"]);
-    let calls = |command: &str| {
-        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-        line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
-    };
-    // three calls a task, and one more by which the worker registers
-    assert_eq!((calls("evalsha"), calls("eval")), (301, 2), "{stats}");
-    // one a second where the machine is slow
-    assert!(calls("ping") < 20 && calls("unwatch") == 0, "{stats}");
-}
