@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
-use crate::timestamp::millis;
+use crate::{InvalidDuration, parse_duration, timestamp::millis};
 
 /// How long a failed task waits before its next attempt: exponential backoff with full jitter.
 ///
@@ -60,6 +60,26 @@ impl RetryPolicy {
 
     pub(crate) fn from_wire((initial, max, jitter): (u64, u64, bool)) -> Self {
         Self { initial: initial.min(max), max, jitter }
+    }
+}
+
+/// As people write it: `5s` is [`fixed`](Self::fixed), `1s..10m` is [`exponential`](Self::exponential).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use task_core::RetryPolicy;
+/// assert_eq!("1s..10m".parse(), Ok(RetryPolicy::default()));
+/// assert_eq!("5s".parse(), Ok(RetryPolicy::fixed(Duration::from_secs(5))));
+/// assert!("1s..soon".parse::<RetryPolicy>().is_err());
+/// ```
+impl FromStr for RetryPolicy {
+    type Err = InvalidDuration;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDuration> {
+        match text.split_once("..") {
+            Some((initial, max)) => Ok(Self::exponential(parse_duration(initial)?, parse_duration(max)?)),
+            None => Ok(Self::fixed(parse_duration(text)?)),
+        }
     }
 }
 

@@ -103,9 +103,13 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// The waits before retries: an object, or a text as `--backoff` takes it.
+#[derive(Clone, Copy)]
+pub(super) struct Backoff(pub(super) RetryPolicy);
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Backoff {
+struct Waits {
     initial: Span,
     max: Span,
     #[serde(default = "yes")]
@@ -116,15 +120,31 @@ fn yes() -> bool {
     true
 }
 
-impl Backoff {
-    pub(super) fn of(policy: RetryPolicy) -> Self {
-        let (initial, max, jitter) = policy.to_wire();
+impl Serialize for Backoff {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (initial, max, jitter) = self.0.to_wire();
         let span = |millis| Span(Duration::from_millis(millis));
-        Self { initial: span(initial), max: span(max), jitter }
+        Waits { initial: span(initial), max: span(max), jitter }.serialize(serializer)
     }
+}
 
-    pub(super) fn into_policy(self) -> RetryPolicy {
-        let policy = RetryPolicy::exponential(self.initial.0, self.max.0);
-        if self.jitter { policy } else { policy.without_jitter() }
+impl<'de> Deserialize<'de> for Backoff {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyBackoff;
+        impl<'de> de::Visitor<'de> for AnyBackoff {
+            type Value = Backoff;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#"{"initial": "1s", "max": "10m"}, or a text such as "1s..10m" or "5s""#)
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Backoff, E> {
+                text.parse().map(Backoff).map_err(E::custom)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Backoff, A::Error> {
+                let waits = Waits::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                let policy = RetryPolicy::exponential(waits.initial.0, waits.max.0);
+                Ok(Backoff(if waits.jitter { policy } else { policy.without_jitter() }))
+            }
+        }
+        deserializer.deserialize_any(AnyBackoff)
     }
 }

@@ -13,8 +13,8 @@
 //! | `expires` or `expires_at` | cancelled unless it has started by then |
 //! | `unique` or `unique_in_queue` | the key that it holds while it is live |
 //! | `max_retries`, `max_crashes`, `timeout`, `retention` | as in [`TaskOptions`](crate::TaskOptions) |
-//! | `backoff` | `{"initial": "1s", "max": "10m", "jitter": true}` |
-//! | `headers` | an object of texts |
+//! | `backoff` | the waits before retries: `"1s..10m"` doubles, `"5s"` stays, or `{"initial": "1s", "max": "10m", "jitter": true}` |
+//! | `headers` | an object of texts; as a flag `--header NAME=VALUE` |
 //! | `parent`, `root`, `trace` | where it came from, kept by an export |
 //!
 //! ```
@@ -101,7 +101,7 @@ pub fn read(line: &str, queue: &Name) -> Result<TaskMessage, InvalidLine> {
         priority: fields.priority,
         max_retries: fields.max_retries,
         max_crashes: fields.max_crashes,
-        backoff: fields.backoff.map(Backoff::into_policy),
+        backoff: fields.backoff.map(|backoff| backoff.0),
         timeout: fields.timeout.map(|span| span.0),
         retention: fields.retention.map(|span| span.0),
         headers: fields.headers,
@@ -144,7 +144,7 @@ pub fn write(message: &TaskMessage) -> Result<String, InvalidLine> {
         max_crashes: Some(message.max_crashes).filter(|n| *n != TaskMessage::DEFAULT_MAX_CRASHES),
         timeout: message.timeout.map(Span),
         retention: message.retention.map(Span),
-        backoff: message.backoff.map(Backoff::of),
+        backoff: message.backoff.map(Backoff),
         headers: message.headers.clone(),
         parent: message.parent.clone(),
         root: message.root.clone(),
@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[test]
+    fn a_backoff_is_an_object_or_a_text() {
+        let backoff = |json: &str| {
+            let line = format!(r#"{{"task":"send","backoff":{json}}}"#);
+            read(&line, &Name::DEFAULT_QUEUE).unwrap().backoff.unwrap()
+        };
+        let (one, ten) = (Duration::from_secs(1), Duration::from_secs(600));
+        assert_eq!(backoff(r#""1s..10m""#), RetryPolicy::exponential(one, ten));
+        assert_eq!(backoff(r#"{"initial": 1, "max": "10m"}"#), RetryPolicy::exponential(one, ten));
+        assert_eq!(backoff(r#""1s""#), RetryPolicy::fixed(one));
+        let steady = backoff(r#"{"initial": 1, "max": 1, "jitter": false}"#);
+        assert_eq!(steady, RetryPolicy::fixed(one));
+    }
+
+    #[test]
     fn a_bad_line_is_told_what_is_wrong_with_it() {
         for (line, part) in [
             ("{", "it is no JSON: EOF"),
@@ -265,6 +279,9 @@ mod tests {
             (r#"{"task":"a","priority":101}"#, "priority 101"),
             (r#"{"task":"a","priority":400}"#, "priority 400"),
             (r#"{"task":"a","unique":""}"#, "unique key"),
+            (r#"{"task":"a","backoff":"slow"}"#, "`slow` is not a duration"),
+            (r#"{"task":"a","backoff":5}"#, "such as \"1s..10m\""),
+            (r#"{"task":"a","backoff":{"initial":1,"max":2,"first":3}}"#, "unknown field `first`"),
             (r#"{"task":"a","params_base64":"?"}"#, "not base64"),
             ("{\"task\":\"a\",\"\\u001b[2J\":1}", "unknown field `\\u{1b}[2J`"),
         ] {
