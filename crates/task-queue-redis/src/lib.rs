@@ -42,3 +42,4 @@ mod wait;
 
 pub use queue::RedisQueue;
 pub use task_core;
+pub use url::url_from_env;

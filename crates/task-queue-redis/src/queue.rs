@@ -66,13 +66,13 @@ impl RedisQueue {
         Ok(queue)
     }
 
-    /// Connects to the Redis that the environment names: TASK_QUEUE, else REDIS_URL, else REDIS_HOST and REDIS_PORT,
-    /// else `localhost:6379`.
+    /// Connects to the Redis that the environment names ([`url_from_env`](crate::url_from_env)), else to
+    /// `localhost:6379`.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn from_env() -> Result<Self, QueueError> {
-        Self::connect(&url::from_env(variable)).await
+        Self::connect(&url::url_from_env(variable).unwrap_or_else(|| "localhost:6379".into())).await
     }
 
     async fn check_layout(&self) -> Result<(), QueueError> {

@@ -138,12 +138,17 @@ fn password(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>,
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// What the environment says: TASK_QUEUE over REDIS_URL over REDIS_HOST and REDIS_PORT.
-pub(crate) fn from_env(variable: impl Fn(&str) -> Option<String>) -> String {
-    variable("TASK_QUEUE").or_else(|| variable("REDIS_URL")).unwrap_or_else(|| {
-        let host = variable("REDIS_HOST").unwrap_or_else(|| "localhost".into());
-        format!("{host}:{}", variable("REDIS_PORT").unwrap_or_else(|| "6379".into()))
-    })
+/// The URL of the queue that the environment names, by a look-up of its variables: TASK_QUEUE, else REDIS_URL, else
+/// REDIS_HOST with REDIS_PORT (6379). An empty variable is none.
+pub fn url_from_env(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let set = |name| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let place = || {
+        let port = set("REDIS_PORT").unwrap_or_else(|| "6379".into());
+        // beside a service of that name Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379
+        let port = port.rsplit(':').next().unwrap_or(&port).to_owned();
+        set("REDIS_HOST").map(|host| format!("redis://{host}:{port}"))
+    };
+    set("TASK_QUEUE").or_else(|| set("REDIS_URL")).or_else(place)
 }
 
 #[cfg(test)]
@@ -208,11 +213,15 @@ mod tests {
 
     #[test]
     fn task_queue_goes_over_redis_url_and_that_over_host_and_port() {
-        let some = |names: &'static [&'static str]| {
-            move |name: &str| names.contains(&name).then(|| name.to_lowercase())
+        let from = |set: &[(&str, &str)]| {
+            url_from_env(|name| set.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned()))
         };
-        assert_eq!(from_env(some(&["TASK_QUEUE", "REDIS_URL"])), "task_queue");
-        assert_eq!(from_env(some(&["REDIS_URL", "REDIS_HOST"])), "redis_url");
-        assert_eq!(from_env(some(&["REDIS_HOST"])), "redis_host:6379");
+        let (queue, url, host) = (("TASK_QUEUE", "q:1"), ("REDIS_URL", "u:2"), ("REDIS_HOST", "h"));
+        assert_eq!(from(&[queue, url, host]).unwrap(), "q:1");
+        assert_eq!(from(&[url, host]).unwrap(), "u:2");
+        assert_eq!(from(&[("TASK_QUEUE", " "), ("REDIS_URL", ""), host]).unwrap(), "redis://h:6379");
+        assert_eq!(from(&[host, ("REDIS_PORT", "7000")]).unwrap(), "redis://h:7000");
+        assert_eq!(from(&[host, ("REDIS_PORT", "tcp://10.0.0.1:7000")]).unwrap(), "redis://h:7000");
+        assert_eq!(from(&[("REDIS_PORT", "tcp://10.0.0.1:7000")]), None);
     }
 }
