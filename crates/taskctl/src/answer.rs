@@ -18,7 +18,11 @@ pub(crate) enum Answer {
     Result(Box<ResultMessage>),
     /// A task whose status was asked for.
     Status(Box<ResultMessage>),
-    Explained(Box<Explanation>),
+    Explained {
+        explanation: Box<Explanation>,
+        /// Of the workers that may take it, if it waits for one.
+        slots: Option<Slots>,
+    },
     NoTask {
         id: TaskId,
         queue: Name,
@@ -59,6 +63,24 @@ pub(crate) enum Answer {
     Imported(Imported),
     /// One of many that was not done.
     Refused(Refusal),
+}
+
+/// How many tasks the workers of a queue run, and how many they can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Slots {
+    pub(crate) busy: u32,
+    pub(crate) all: u32,
+}
+
+impl Slots {
+    /// Of the live workers that know this name.
+    pub(crate) fn of(stats: &QueueStats, task: &Name) -> Self {
+        let knowing = || stats.workers.iter().filter(|worker| worker.names.contains(task));
+        Self {
+            busy: knowing().map(|worker| worker.busy).sum(),
+            all: knowing().map(|worker| worker.concurrency).sum(),
+        }
+    }
 }
 
 /// What was done to a task or a queue.

@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Name, TaskId, TaskMessage, TaskOptions, TaskQueue, TaskStatus, jsonl, without_password};
+use task_core::{Name, TaskId, TaskMessage, TaskQueue, TaskStatus, jsonl, without_password};
+use task_queue_redis::url_from_env;
 
 use crate::{
     answer::Deed,
-    cli::{Args, EnqueueArgs, Verb},
+    cli::{EnqueueArgs, Everywhere, QueueVerb as Verb},
     connect::backends,
 };
 
@@ -54,11 +55,15 @@ pub(crate) enum Wait {
 pub(crate) struct Mistake(String);
 
 impl Order {
-    /// Reads what the command line names: stdin, or a file.
-    pub(crate) fn resolve(args: Args) -> Result<Self, Mistake> {
-        let url = url(args.queue)?;
+    /// Reads what the command line names: stdin, or a file; `env` looks a variable of the environment up.
+    pub(crate) fn resolve(
+        args: Everywhere,
+        verb: Verb,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Mistake> {
+        let url = url(args.queue.or_else(|| url_from_env(env)))?;
         let queue = args.queue_name.clone().unwrap_or(Name::DEFAULT_QUEUE);
-        let (queue, command) = match args.verb {
+        let (queue, command) = match verb {
             Verb::Pause { name } => (one_queue(args.queue_name, name)?, Command::Control(Deed::Pause, None)),
             Verb::Resume { name } => {
                 (one_queue(args.queue_name, name)?, Command::Control(Deed::Resume, None))
@@ -84,7 +89,7 @@ fn command(verb: Verb, queue: &Name) -> Result<Command, Mistake> {
     Ok(match verb {
         Verb::Enqueue(args) => {
             let wait = wait(args.wait);
-            Command::Enqueue { message: Box::new(message(args, queue)?), wait }
+            Command::Enqueue { message: Box::new(message(*args, queue)?), wait }
         }
         Verb::Result { id, wait: asked } => Command::Result { id, wait: wait(asked) },
         Verb::Status { id } => Command::Status(id),
@@ -110,8 +115,8 @@ fn command(verb: Verb, queue: &Name) -> Result<Command, Mistake> {
     })
 }
 
-fn url(flag: Option<String>) -> Result<String, Mistake> {
-    let url = flag.map(|url| url.trim().to_owned()).unwrap_or_default();
+fn url(said: Option<String>) -> Result<String, Mistake> {
+    let url = said.map(|url| url.trim().to_owned()).unwrap_or_default();
     if url.is_empty() {
         return Err(Mistake("no queue is named: give one with -q localhost:6379, or set TASK_QUEUE".into()));
     }
@@ -124,8 +129,11 @@ fn url(flag: Option<String>) -> Result<String, Mistake> {
     }
     let backends = backends();
     if !backends.accepts(&url) {
+        let bare = !url.contains([':', '/', '@']) && backends.accepts(&format!("{url}:6379"));
+        let meant =
+            if bare { format!("; did you mean `{}:6379`?", url.escape_debug()) } else { String::new() };
         return Err(Mistake(format!(
-            "no backend takes the queue `{}`; taskctl knows {}",
+            "no backend takes the queue `{}`{meant}; taskctl knows {}",
             without_password(&url),
             backends.urls()
         )));
@@ -167,22 +175,7 @@ fn message(args: EnqueueArgs, queue: &Name) -> Result<TaskMessage, Mistake> {
             args.name
         )));
     }
-    let mut options = TaskOptions::default().queue(queue.to_string());
-    if let Some(delay) = args.delay {
-        options = options.delay(delay);
-    }
-    if let Some(at) = args.at {
-        options = options.at(at);
-    }
-    if let Some(expires) = args.expires {
-        options = options.expires(expires);
-    }
-    if let Some(key) = args.unique {
-        options = options.unique(key);
-    }
-    (options.priority, options.max_retries) = (args.priority, args.max_retries);
-    (options.max_crashes, options.timeout) = (args.max_crashes, args.timeout);
-    options.retention = args.retention;
+    let options = args.options(queue);
     let id = args.id.unwrap_or_else(TaskId::new);
     TaskMessage::new(id, args.name.to_string(), params, options).map_err(|error| Mistake(error.to_string()))
 }

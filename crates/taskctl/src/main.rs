@@ -19,13 +19,12 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser as _;
 use task_core::Timestamp;
 
 use crate::{
     answer::Answer,
     call::{Trouble, call},
-    cli::Args,
+    cli::Verb,
     command::Order,
     connect::connect,
     exit::Exit,
@@ -33,11 +32,19 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let args = Args::parse(); // ends with 2 on a wrong flag, with 0 after the help
+    // ends with 2 on a wrong flag, with 0 after the help
+    let args = cli::parse(std::env::args_os()).unwrap_or_else(|stop| stop.exit());
     start_log();
-    let exit = match Order::resolve(args) {
-        Ok(order) => run(order),
-        Err(mistake) => fail(&mistake, Exit::Usage),
+    let exit = match args.verb {
+        Verb::Completions { shell } => {
+            // whoever closes the pipe has seen enough
+            io::stdout().write_all(&cli::completions(shell)).ok();
+            Exit::Done
+        }
+        Verb::OnQueue(verb) => match Order::resolve(args.everywhere, verb, |name| std::env::var(name).ok()) {
+            Ok(order) => run(order),
+            Err(mistake) => fail(&mistake, Exit::Usage),
+        },
     };
     exit.into()
 }

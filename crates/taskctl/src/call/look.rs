@@ -1,9 +1,11 @@
 //! Commands that only look.
 
-use task_core::{Filter, Lookup, Name, Queue as _, QueueError, ResultMessage, TaskId, TaskQueue, TaskStatus};
+use task_core::{
+    Filter, Lookup, Name, Queue as _, QueueError, Reason, ResultMessage, TaskId, TaskQueue, TaskStatus,
+};
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Slots},
     connect::{Lost, patiently},
 };
 
@@ -31,11 +33,21 @@ pub(super) async fn status(queue: &TaskQueue, name: &Name, id: &TaskId) -> Resul
 }
 
 pub(super) async fn explain(queue: &TaskQueue, name: &Name, id: &TaskId) -> Result<Answer, QueueError> {
-    match patiently(PATIENCE, Lost::IsSentAgain, || queue.explain(name, id)).await? {
-        Some(explanation) => Ok(Answer::Explained(Box::new(explanation))),
-        // it says whether the task was there at all
-        None => status(queue, name, id).await,
-    }
+    let explain = patiently(PATIENCE, Lost::IsSentAgain, || queue.explain(name, id));
+    // where there is no explanation, its status says whether the task was there at all
+    let Some(explanation) = explain.await? else { return status(queue, name, id).await };
+    let waits_for_a_slot = explanation.record.status == TaskStatus::Pending
+        && explanation.reasons.iter().all(|reason| matches!(reason, Reason::Behind { .. }));
+    let slots = if waits_for_a_slot {
+        match patiently(PATIENCE, Lost::IsSentAgain, || queue.stats(name)).await {
+            Ok(stats) => Some(Slots::of(&stats, &explanation.record.task)),
+            Err(QueueError::Unsupported { .. }) => None,
+            Err(error) => return Err(error),
+        }
+    } else {
+        None
+    };
+    Ok(Answer::Explained { explanation: Box::new(explanation), slots })
 }
 
 pub(super) async fn list(

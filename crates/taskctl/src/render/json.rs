@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use task_core::{CancelAnswer, ControlAnswer, Enqueued, Name, QueueStats, Reason, ResultMessage, jsonl};
 
 use super::plain;
-use crate::answer::Answer;
+use crate::answer::{Answer, Slots};
 
 #[derive(Serialize)]
 struct Explained<'a> {
@@ -13,6 +13,8 @@ struct Explained<'a> {
     record: &'a ResultMessage,
     reasons: &'a [Reason],
     explanation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slots: Option<Slots>,
 }
 
 #[derive(Serialize)]
@@ -51,10 +53,11 @@ pub(super) fn render(answer: &Answer) -> Option<String> {
             line(&object)
         }
         Answer::Result(record) | Answer::Status(record) => line(record),
-        Answer::Explained(explanation) => line(&Explained {
+        Answer::Explained { explanation, slots } => line(&Explained {
             record: &explanation.record,
             reasons: &explanation.reasons,
             explanation: explanation.to_string(),
+            slots: *slots,
         }),
         Answer::Cancelled { id, queue, answer } => {
             let (word, status) = match answer {

@@ -1,5 +1,6 @@
 //! Answers for people.
 
+mod explain;
 mod queue;
 mod table;
 mod task;
@@ -20,7 +21,9 @@ pub(super) fn render(answer: &Answer, view: &View) -> Printed {
         Answer::Enqueued { id, queue, answer, waits, .. } => enqueued(id, queue, answer, *waits),
         Answer::Result(record) => task::result(record),
         Answer::Status(record) => Printed::out(task::all_of(record, view)),
-        Answer::Explained(explanation) => Printed::out(task::explained(explanation)),
+        Answer::Explained { explanation, slots } => {
+            Printed::out(explain::explained(explanation, *slots, view))
+        }
         Answer::NoTask { id, queue, expired: false } => Printed::err(format!(
             "error: there is no task {id} in queue `{queue}`; --queue-name names another"
         )),

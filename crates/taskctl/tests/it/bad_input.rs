@@ -26,7 +26,15 @@ fn what_is_wrong_by_itself_is_told_with_its_remedy_before_anything_is_opened() {
         (&[nowhere[0], nowhere[1], "import", "absent.jsonl"], &["absent.jsonl"]),
         (&[nowhere[0], nowhere[1], "import", "."], &["directory"]),
         (&[nowhere[0], nowhere[1], "replay"], &["--all-failed"]),
+        (
+            &[nowhere[0], nowhere[1], "enqueue", "count", "--unique", "a", "--unique-in-queue", "b"],
+            &["--unique"],
+        ),
+        (&[nowhere[0], nowhere[1], "enqueue", "count", "--header", "user"], &["user", "NAME=VALUE"]),
+        (&[nowhere[0], nowhere[1], "enqueue", "count", "--backoff", "1s..soon"], &["soon", "30s"]),
+        (&["-q", "localhost", "list"], &["`localhost`", "`localhost:6379`"]),
         (&[nowhere[0], nowhere[1], "top"], &["top"]),
+        (&[], &["export TASK_QUEUE=", "taskctl stats"]),
     ] {
         let ran = Ran::of(taskctl(line).output().unwrap()).exits(2).says(words);
         assert!(ran.out.is_empty() && !ran.err.contains("secret"), "{ran:?}");
@@ -71,4 +79,20 @@ fn the_url_in_the_environment_is_not_shown_in_the_help() {
     let ran =
         Ran::of(taskctl(&["--help"]).env("TASK_QUEUE", "redis://:s3cret@host").output().unwrap()).exits(0);
     assert!(!ran.out.contains("s3cret") && ran.out.contains("TASK_QUEUE"), "{}", ran.out);
+}
+
+#[test]
+fn the_queue_comes_from_the_flag_else_from_the_environment() {
+    let server = Server::start(&[]);
+    let (host, port) = server.url.split_once(':').unwrap();
+    let nowhere = "127.0.0.1:1";
+    let here = server.url.as_str();
+    for (line, env) in [
+        (&["-q", here, "queues"][..], &[("TASK_QUEUE", nowhere), ("REDIS_URL", nowhere)][..]),
+        (&["queues"], &[("TASK_QUEUE", here), ("REDIS_URL", nowhere)]),
+        (&["queues"], &[("REDIS_URL", here), ("REDIS_HOST", "256.0.0.1")]),
+        (&["queues"], &[("TASK_QUEUE", ""), ("REDIS_HOST", host), ("REDIS_PORT", port)]),
+    ] {
+        Ran::of(taskctl(line).envs(env.iter().copied()).output().unwrap()).exits(0);
+    }
 }

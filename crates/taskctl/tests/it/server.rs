@@ -118,7 +118,12 @@ pub(crate) fn free_port() -> u16 {
 /// `taskctl` with these words, and nothing of the environment that it reads.
 pub(crate) fn taskctl(line: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_taskctl"));
-    command.args(line).env_remove("TASK_QUEUE").env_remove("LOG_LEVEL").stdin(Stdio::null());
+    for variable in
+        ["TASK_QUEUE", "REDIS_URL", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE", "LOG_LEVEL"]
+    {
+        command.env_remove(variable);
+    }
+    command.args(line).stdin(Stdio::null());
     command
 }
 

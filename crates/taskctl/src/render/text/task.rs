@@ -1,6 +1,6 @@
 //! One task, or a list of them.
 
-use task_core::{Explanation, ResultMessage, Shown, TaskStatus, Timestamp};
+use task_core::{ResultMessage, Shown, TaskStatus, Timestamp};
 
 use super::{
     age, short,
@@ -29,7 +29,7 @@ pub(super) fn result(record: &ResultMessage) -> Printed {
 }
 
 /// What a task returned, as JSON.
-fn value(record: &ResultMessage) -> String {
+pub(super) fn value(record: &ResultMessage) -> String {
     let bytes = record.result.as_deref().unwrap_or(&[0xc0]);
     let json = serde_json::to_string(&Shown(bytes));
     plain(&json.unwrap_or_else(|error| format!("(a result that is no JSON: {error})")))
@@ -68,18 +68,6 @@ pub(super) fn all_of(record: &ResultMessage, view: &View) -> String {
         pairs = pairs.add(&format!("attempt {}", error.attempt), text);
     }
     pairs.show(view)
-}
-
-/// Why it does not run; of a task that is final, how it ended.
-pub(super) fn explained(explanation: &Explanation) -> String {
-    let record = &explanation.record;
-    match (&record.error, &record.result) {
-        (Some(error), _) if record.status.is_final() => {
-            format!("{}: {}", record.status, plain(&error.message))
-        }
-        (None, Some(_)) => format!("{}: it returned {}", record.status, value(record)),
-        _ => format!("{}: {}", record.status, plain(&explanation.to_string())),
-    }
 }
 
 pub(super) fn list(tasks: &[ResultMessage], view: &View) -> String {
