@@ -36,22 +36,32 @@ pub(crate) struct Attempt {
     rules: Rules,
 }
 
+/// A delivery that can't be run here.
+pub(crate) enum Unready {
+    /// It ends so.
+    Ended(Settlement),
+    /// It is to be given back so, but not at once.
+    PutOff(Settlement),
+}
+
 /// What is run of a delivery, or how it ends without a run.
 pub(crate) fn prepare(
     delivery: Delivery,
     registry: &TaskRegistry,
     settings: &Settings,
     caller: &Caller,
-) -> Result<Attempt, Settlement> {
+) -> Result<Attempt, Unready> {
     let message: TaskMessage = match &delivery.message {
         Ok(message) => message.clone(),
         Err(error @ WireError::Newer { .. }) => {
             let outcome = unknown(settings, || error.to_string());
-            return Err(Settlement::new(delivery, outcome));
+            let known = outcome == Outcome::NameUnknown && registry.get(&delivery.record.task).is_some();
+            let give_back = if known { Unready::PutOff } else { Unready::Ended };
+            return Err(give_back(Settlement::new(delivery, outcome)));
         }
         Err(error) => {
             let error = Failure::new(FailureKind::Params, error.to_string());
-            return Err(Settlement::new(delivery, Outcome::Failed { error }));
+            return Err(Unready::Ended(Settlement::new(delivery, Outcome::Failed { error })));
         }
     };
     let Some(registered) = registry.get(&message.name).cloned() else {
@@ -59,7 +69,7 @@ pub(crate) fn prepare(
             let known: Vec<&str> = registry.names().take(20).map(Name::as_str).collect();
             format!("no worker here knows a task `{}`; they know: {}", message.name, known.join(", "))
         };
-        return Err(Settlement::new(delivery, unknown(settings, wrong)));
+        return Err(Unready::Ended(Settlement::new(delivery, unknown(settings, wrong))));
     };
     let kind = &registered.options;
     let timeout = message.timeout.or(kind.timeout).or(settings.timeout);

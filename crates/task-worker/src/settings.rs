@@ -49,14 +49,20 @@ pub(crate) struct Settings {
     /// No other worker will come that knows more tasks.
     pub(crate) closed_set: bool,
     pub(crate) observer: Observer,
-    /// What follows: so many tasks at once.
-    pub(crate) slots: u32,
-    /// Of these, so many that block a thread.
-    pub(crate) cores: u32,
+    /// What follows from the two of them, the registry and the machine.
+    pub(crate) slots: Slots,
 }
 
 /// How many tasks at once, where nothing is said and they are not all of the blocking kind.
 const SLOTS: u32 = 64;
+
+/// How many tasks run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slots {
+    pub(crate) all: u32,
+    /// Of these, so many that block a thread.
+    pub(crate) blocking: u32,
+}
 
 impl Default for Settings {
     fn default() -> Self {
@@ -76,8 +82,7 @@ impl Default for Settings {
             env_concurrency: None,
             closed_set: false,
             observer: Observer::default(),
-            slots: SLOTS,
-            cores: SLOTS,
+            slots: Slots { all: SLOTS, blocking: SLOTS },
         }
     }
 }
@@ -126,10 +131,7 @@ impl Settings {
 
     /// With what the environment says over what the code says, for these tasks.
     pub(crate) fn resolved(mut self, registry: &TaskRegistry) -> Result<Self, WorkerError> {
-        let cores =
-            || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
-        let said = self.env_concurrency.or(self.concurrency);
-        (self.slots, self.cores) = slots(said, self.blocking_concurrency, registry.only_blocking(), cores());
+        self.slots = self.slots_for(self.env_concurrency.or(self.concurrency), registry);
         self.max_retries = self.env_retries.unwrap_or(self.max_retries);
         if self.queues.is_empty() {
             return Err(WorkerError::Invalid(
@@ -138,13 +140,19 @@ impl Settings {
         }
         Ok(self)
     }
+
+    /// How many tasks of this registry run at once, where so many are said, or nothing.
+    pub(crate) fn slots_for(&self, said: Option<u32>, registry: &TaskRegistry) -> Slots {
+        let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+        slots(said, self.blocking_concurrency, registry.only_blocking(), cores)
+    }
 }
 
-/// How many tasks at once, and how many of these may block a thread. What is said of all holds for both kinds.
-fn slots(said: Option<u32>, blocking: Option<u32>, only_blocking: bool, cores: u32) -> (u32, u32) {
+/// What is said of all holds for both kinds, and where every task blocks a thread no more run than there are threads.
+fn slots(said: Option<u32>, blocking: Option<u32>, only_blocking: bool, cores: u32) -> Slots {
     let threads = blocking.or(said).unwrap_or(cores).max(1);
-    let all = said.unwrap_or(if only_blocking { threads } else { SLOTS }).max(1);
-    (all, threads.min(all))
+    let all = if only_blocking { threads.min(said.unwrap_or(threads)) } else { said.unwrap_or(SLOTS) }.max(1);
+    Slots { all, blocking: threads.min(all) }
 }
 
 /// `tasks=3,mail=1`; a name alone has weight 1.
@@ -184,13 +192,18 @@ mod tests {
     #[test]
     fn code_that_blocks_a_thread_gets_a_core_each_unless_it_is_told_otherwise() {
         // a worker took a whole batch of commands, while those beside it had nothing to do
-        assert_eq!(slots(None, None, true, 4), (4, 4));
-        assert_eq!(slots(None, None, false, 4), (64, 4));
-        assert_eq!(slots(Some(100), None, false, 4), (100, 100));
-        assert_eq!(slots(Some(1), None, true, 4), (1, 1));
-        assert_eq!(slots(Some(100), Some(8), false, 4), (100, 8));
-        assert_eq!(slots(None, Some(8), true, 4), (8, 8));
-        assert_eq!(slots(Some(0), Some(0), false, 4), (1, 1));
+        let slots = |said, blocking, only_blocking| {
+            let Slots { all, blocking } = slots(said, blocking, only_blocking, 4);
+            (all, blocking)
+        };
+        assert_eq!(slots(None, None, true), (4, 4));
+        assert_eq!(slots(None, None, false), (64, 4));
+        assert_eq!(slots(Some(100), None, false), (100, 100));
+        assert_eq!(slots(Some(1), None, true), (1, 1));
+        assert_eq!(slots(Some(100), Some(8), false), (100, 8));
+        assert_eq!(slots(Some(100), Some(8), true), (8, 8), "no slot that nothing could run in");
+        assert_eq!(slots(None, Some(8), true), (8, 8));
+        assert_eq!(slots(Some(0), Some(0), false), (1, 1));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 impl Engine {
     /// Starts the attempts and the calls that are due.
     pub(super) fn act(&mut self) {
-        self.bench.start(self.books.concurrency, self.settings.cores);
+        self.bench.start(self.slots);
         self.count();
         let asks = self.asks();
         for index in 0..self.lanes.len() {
@@ -42,7 +42,7 @@ impl Engine {
         self.books.asked =
             self.lanes.iter().filter_map(|lane| lane.claim.as_ref()).map(|claim| claim.tasks).sum();
         let unsettled: usize = self.lanes.iter().map(Lane::owed).sum();
-        self.books.unsettled = u32::try_from(unsettled).unwrap_or(u32::MAX);
+        self.books.unsettled = u32::try_from(unsettled).unwrap_or(u32::MAX).saturating_add(self.put_off);
         self.books.resting = self.stopping || self.paused || self.suspended;
         self.books.run_empty = self.lanes.iter().any(|lane| lane.run_empty);
         self.books.buffer = books::buffer(self.mean, self.bench.youngest(), self.books.concurrency);

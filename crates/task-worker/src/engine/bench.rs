@@ -13,6 +13,7 @@ use crate::{
     attempt::Attempt,
     outcome::{Ended as How, Rules, classify},
     panic,
+    settings::Slots,
 };
 
 #[derive(Default)]
@@ -54,11 +55,11 @@ impl Bench {
         self.waiting.push(Waiting { lane, attempt, stop });
     }
 
-    /// Starts what may: so many at once, of these so many that block a thread.
-    pub(super) fn start(&mut self, slots: u32, cores: u32) {
+    /// Starts what may.
+    pub(super) fn start(&mut self, slots: Slots) {
         let mut next = 0;
-        while self.attempts.len() < slots as usize && next < self.waiting.len() {
-            if self.waiting[next].attempt.blocking() && self.blocking >= cores {
+        while self.attempts.len() < slots.all as usize && next < self.waiting.len() {
+            if self.waiting[next].attempt.blocking() && self.blocking >= slots.blocking {
                 next += 1;
                 continue;
             }
@@ -107,8 +108,8 @@ impl Bench {
     }
 
     /// Whether every slot is taken, and others wait for one.
-    pub(super) fn queues_for_slots(&self, slots: u32) -> bool {
-        !self.waiting.is_empty() && self.attempts.len() >= slots as usize
+    pub(super) fn queues_for_slots(&self, slots: Slots) -> bool {
+        !self.waiting.is_empty() && self.attempts.len() >= slots.all as usize
     }
 
     /// How long ago the last attempt was started, while some run.

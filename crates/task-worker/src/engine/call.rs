@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use task_core::{
-    Claim, Claimed, Incarnation, Name, Queue as _, QueueError, SettleReply, SettleRequest, TaskQueue,
+    Claim, Claimed, Incarnation, Name, Queue as _, QueueError, SettleReply, SettleRequest, Settlement,
+    TaskQueue,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ const FIRST: Duration = Duration::from_millis(10);
 const MOST: Duration = Duration::from_millis(500);
 /// The same after an error that does not end by itself.
 const REFUSED: Duration = Duration::from_secs(2);
+/// How long a message of a newer release is kept before it is given back.
+const UNREADABLE: Duration = Duration::from_secs(1);
 /// The least time between two claims that bring nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -34,6 +37,17 @@ pub(super) enum Answer {
     },
     /// What is left in all queues, if that can be told.
     Counted(Left),
+    /// It is time to give this back.
+    PutOff {
+        lane: usize,
+        settlement: Settlement,
+    },
+}
+
+/// Gives back later what this release can't read: it comes back at once, as this worker knows the name.
+pub(super) async fn put_off(lane: usize, settlement: Settlement) -> Answer {
+    sleep(UNREADABLE).await;
+    Answer::PutOff { lane, settlement }
 }
 
 /// What a drain still waits for.

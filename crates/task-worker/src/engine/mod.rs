@@ -19,9 +19,9 @@ mod lane;
 mod news;
 mod share;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use task_core::{Registration, TaskQueue};
+use task_core::{Name, Registration, TaskQueue};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -35,7 +35,7 @@ use crate::{
     Drained, TaskRegistry,
     heartbeat::{Board, Pulse, Told},
     outage::Outage,
-    settings::{Settings, WorkerError},
+    settings::{Settings, Slots, WorkerError},
     status::{State, Status},
     stop::Stop,
 };
@@ -54,7 +54,12 @@ pub(crate) struct Engine {
     lanes: Vec<Lane>,
     calls: JoinSet<Answer>,
     bench: Bench,
+    /// Messages that it can't read, kept for a moment.
+    put_off: u32,
+    /// Their names, which are names of the registry.
+    unreadable: BTreeSet<Name>,
     books: Books,
+    slots: Slots,
     /// What attempts took lately.
     mean: Option<Duration>,
     turn: u64,
@@ -76,7 +81,7 @@ impl Engine {
     pub(crate) fn new(queue: TaskQueue, registry: TaskRegistry, settings: Settings, drain: bool) -> Self {
         let mut registration = Registration::new(settings.label.clone(), registry.names().cloned());
         registration.lease = settings.lease;
-        registration.concurrency = settings.slots;
+        registration.concurrency = settings.slots.all;
         registration.host =
             nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
         Self {
@@ -87,7 +92,10 @@ impl Engine {
             lanes: settings.queues.iter().map(|(name, weight)| Lane::new(name.clone(), *weight)).collect(),
             calls: JoinSet::new(),
             bench: Bench::default(),
-            books: Books { concurrency: settings.slots, ..Books::default() },
+            put_off: 0,
+            unreadable: BTreeSet::new(),
+            books: Books { concurrency: settings.slots.all, ..Books::default() },
+            slots: settings.slots,
             settings: settings.into(),
             mean: None,
             turn: 0,
@@ -120,7 +128,7 @@ impl Engine {
             if self.stopping && self.calls.is_empty() && self.books.holds_nothing() {
                 break;
             }
-            let stuck = self.bench.queues_for_slots(self.books.concurrency).then(|| Instant::now() + STUCK);
+            let stuck = self.bench.queues_for_slots(self.slots).then(|| Instant::now() + STUCK);
             // each branch can be lost without harm: joins, receives and the watch keep what was not taken
             tokio::select! {
                 Some(ended) = self.bench.next() => self.ended(ended),

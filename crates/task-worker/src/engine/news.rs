@@ -1,12 +1,21 @@
 //! What the loop is told: answers of the queue, ends of attempts, and what came with a heartbeat.
 
-use task_core::{Claimed, Incarnation, Outcome, SettleAnswer, SettleReply, Settlement, WorkerCommand};
+use task_core::{
+    Claimed, Delivery, Incarnation, Outcome, SettleAnswer, SettleReply, Settlement, WorkerCommand,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, bench::Ended, books, call::Answer, lane::Lane, share};
+use super::{
+    Engine,
+    bench::Ended,
+    books,
+    call::{self, Answer},
+    lane::Lane,
+    share,
+};
 use crate::{
-    attempt,
+    attempt::{self, Unready},
     heartbeat::{Held, Told},
     status::Status,
 };
@@ -39,6 +48,10 @@ impl Engine {
                 }
             }
             Answer::Counted(left) => self.counted(left),
+            Answer::PutOff { lane, settlement } => {
+                self.put_off -= 1;
+                self.owe(lane, settlement);
+            }
         }
     }
 
@@ -76,7 +89,12 @@ impl Engine {
                     self.board.held().insert(key, held);
                     self.bench.push(index, attempt, stop);
                 }
-                Err(settlement) => self.lanes[index].unsettled.push(settlement),
+                Err(Unready::Ended(settlement)) => self.lanes[index].unsettled.push(settlement),
+                Err(Unready::PutOff(settlement)) => {
+                    self.say_unreadable(&settlement.delivery);
+                    self.put_off += 1;
+                    self.calls.spawn(call::put_off(index, settlement));
+                }
             }
         }
         self.look_whether_drained();
@@ -90,10 +108,22 @@ impl Engine {
             self.mean = Some(books::mean(self.mean, ran));
             self.settings.observer.tell(delivery, ran, &settlement.outcome);
         }
-        if delivery.token.worker == self.board.incarnation() {
+        self.owe(lane, settlement);
+    }
+
+    /// Once a name: such a message comes by again and again.
+    fn say_unreadable(&mut self, delivery: &Delivery) {
+        let task = &delivery.record.task;
+        if self.unreadable.insert(task.clone()) {
+            tracing::warn!(%task, id = %delivery.id(), "its message is of a newer release; it waits for a worker that can read it");
+        }
+    }
+
+    fn owe(&mut self, lane: usize, settlement: Settlement) {
+        if settlement.delivery.token.worker == self.board.incarnation() {
             self.lanes[lane].unsettled.push(settlement);
         } else {
-            tracing::debug!(id = %delivery.id(), "an attempt ended that was given to others");
+            tracing::debug!(id = %settlement.delivery.id(), "an attempt ended that was given to others");
         }
     }
 
@@ -144,7 +174,10 @@ impl Engine {
             }
             Told::Command(WorkerCommand::Pause) => self.paused = true,
             Told::Command(WorkerCommand::Resume) => self.paused = false,
-            Told::Command(WorkerCommand::Concurrency(tasks)) => self.books.concurrency = tasks.max(1),
+            Told::Command(WorkerCommand::Concurrency(tasks)) => {
+                self.slots = self.settings.slots_for(Some(tasks), &self.registry);
+                self.books.concurrency = self.slots.all;
+            }
             Told::Command(command) => tracing::warn!(?command, "this release does not know the command"),
         }
     }

@@ -2,12 +2,18 @@
 
 mod closed;
 mod concurrency;
+mod defaults;
 mod drain;
 mod ends;
+mod heartbeat;
+mod hooks;
 mod lost_replies;
 mod queues;
+mod settling;
 mod stopping;
 mod suspects;
+mod unreadable;
+mod watched;
 
 use std::{future::Future, time::Duration};
 
@@ -53,7 +59,7 @@ async fn in_time<T>(what: impl Future<Output = T>) -> T {
 }
 
 /// Asks again until there is an answer.
-async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     in_time(async {
         loop {
             if let Some(found) = look().await {

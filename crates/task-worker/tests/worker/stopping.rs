@@ -116,3 +116,22 @@ async fn a_worker_whose_queue_is_away_stops_without_it() {
     in_time(worker.run_until(std::future::ready(()))).await.unwrap();
     assert!(told.elapsed() < Duration::from_secs(15), "{:?}: it waited its whole grace", told.elapsed());
 }
+
+#[tokio::test]
+async fn what_a_worker_can_not_stop_is_not_given_back_while_it_runs() {
+    // a shutdown put tasks back that still ran, and they ran twice at the same time
+    let (queue, started) = (memory(), Arc::new(Notify::new()));
+    let (start, (end, ended)) = (started.clone(), std::sync::mpsc::channel::<()>());
+    let ended = Arc::new(std::sync::Mutex::new(ended));
+    let registry = TaskRegistry::new().register_blocking(move |number: Number, _| {
+        start.notify_one();
+        let _ = ended.lock().unwrap().recv();
+        Ok(number.n)
+    });
+    let number = queue.enqueue(Number { n: 1 }).await.unwrap();
+    let worker = TaskWorker::new(queue.clone(), registry).grace(Duration::from_millis(50));
+    in_time(worker.run_until(async move { started.notified().await })).await.unwrap();
+    let record = number.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.releases), (TaskStatus::Running, 0), "its lease gives it back");
+    drop(end);
+}
