@@ -131,12 +131,15 @@ pub(crate) struct OpenLoop {
 
 #[derive(Args, Debug)]
 pub(crate) struct Delayed {
-    /// How many tasks are measured; their times are spread over ten seconds.
+    /// How many tasks are measured.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tasks: u64,
     /// How many more wait meanwhile for a time that does not come.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) waiting: u64,
+    /// Over how many seconds their times are spread.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
 }
 
 #[derive(Args, Debug)]

@@ -22,18 +22,38 @@ pub(crate) struct Stage {
     pub(crate) name: Name,
     pub(crate) server: Option<Server>,
     pub(crate) persistence: String,
+    /// Nothing of this run outlives it by itself.
+    private: bool,
 }
 
 impl Stage {
     pub(crate) async fn open(cli: &Cli) -> anyhow::Result<Self> {
-        let private = cli.private_redis.map(server::private);
-        let url = private.as_ref().map_or_else(|| cli.queue.clone(), task_testkit::RedisServer::url);
+        let started = cli.private_redis.map(server::private);
+        let url = started.as_ref().map_or_else(|| cli.queue.clone(), task_testkit::RedisServer::url);
         let queue = connect(&url).await?;
         let name: Name = format!("bench-{}", uuid::Uuid::new_v4().simple()).parse()?;
         let inside = backends().in_process(&url);
-        let server = if inside { None } else { Some(Server::connect(&url, private).await?) };
+        let private = inside || started.is_some();
+        let server = if inside { None } else { Some(Server::connect(&url, started).await?) };
         let persistence = queue.info().await?.durability.to_string();
-        Ok(Self { queue, url, name, server, persistence })
+        Ok(Self { queue, url, name, server, persistence, private })
+    }
+
+    /// The same queue, with another named queue on it.
+    pub(crate) async fn beside(&self) -> anyhow::Result<Self> {
+        let server = match &self.server {
+            Some(_) => Some(Server::connect(&self.url, None).await?),
+            None => None,
+        };
+        let name = format!("{}-2", self.name).parse()?;
+        let (queue, url, persistence) = (self.queue.clone(), self.url.clone(), self.persistence.clone());
+        Ok(Self { queue, url, name, server, persistence, private: self.private })
+    }
+
+    /// How all runs enqueue: as a plain task, and on a queue of others so that nothing stays for long.
+    pub(crate) fn options(&self) -> TaskOptions {
+        let options = TaskOptions::default().queue(self.name.to_string());
+        if self.private { options } else { options.retention(Duration::from_secs(3600)) }
     }
 
     pub(crate) async fn used(&self) -> anyhow::Result<Option<Used>> {
@@ -49,7 +69,7 @@ impl Stage {
 
     /// Messages with these numbers, as all runs enqueue them.
     pub(crate) fn messages(&self, numbers: std::ops::Range<u64>) -> anyhow::Result<Vec<TaskMessage>> {
-        numbers.map(|n| Noop::message(n, &self.name, options())).collect()
+        numbers.map(|n| Noop::message(n, self.options())).collect()
     }
 
     /// Enqueues messages in large calls; their ids, in their order.
@@ -100,11 +120,6 @@ impl Stage {
         let records: Vec<_> = records.collect().await;
         records.into_iter().collect()
     }
-}
-
-/// Results that outlast the run, and not by much.
-pub(crate) fn options() -> TaskOptions {
-    TaskOptions::default().retention(Duration::from_secs(3600))
 }
 
 fn backends() -> Backends {

@@ -5,7 +5,7 @@ use std::sync::{
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use task_core::{Name, Payload as _, TaskId, TaskMessage, TaskOptions, TaskParams, encode};
+use task_core::{Payload as _, TaskId, TaskMessage, TaskOptions, TaskParams, encode};
 use task_worker::TaskRegistry;
 
 /// Does nothing, with 100 bytes of params.
@@ -33,9 +33,9 @@ impl Noop {
         params
     }
 
-    pub(crate) fn message(n: u64, queue: &Name, options: TaskOptions) -> anyhow::Result<TaskMessage> {
+    pub(crate) fn message(n: u64, options: TaskOptions) -> anyhow::Result<TaskMessage> {
         let params = encode(&Self::new(n)).map_err(anyhow::Error::from_boxed)?;
-        Ok(TaskMessage::new(TaskId::new(), Self::NAME, params, options.queue(queue.to_string()))?)
+        Ok(TaskMessage::new(TaskId::new(), Self::NAME, params, options)?)
     }
 }
 

@@ -8,30 +8,30 @@ use crate::{
     fleet::{Crew, Fleet},
     percentiles::p50_p99,
     report::Report,
-    stage::{Stage, options},
+    stage::Stage,
     task::{Noop, now},
 };
 
 /// The first is due after this, when all are enqueued.
-const LEAD: Duration = Duration::from_secs(5);
-const SPREAD: Duration = Duration::from_secs(10);
+const LEAD: Duration = Duration::from_secs(2);
 
 /// Tasks that are due one after the other, while many others wait.
 pub(crate) async fn run(stage: &Stage, run: &cli::Delayed, report: &mut Report) -> anyhow::Result<()> {
     let fleet = Fleet::start(stage, Crew { processes: 1, instances: 1, concurrency: 64, tasks: run.tasks })?;
     stage.workers(1).await?;
-    let far = options().delay(Duration::from_secs(24 * 3600));
+    let far = stage.options().delay(Duration::from_secs(24 * 3600));
     let mut from = 0;
     while from < run.waiting {
         let to = (from + 20_000).min(run.waiting);
         // their numbers are behind those of the measured ones; none of them is to run
-        let messages = (from..to).map(|n| Noop::message(run.tasks + n, &stage.name, far.clone()));
+        let messages = (from..to).map(|n| Noop::message(run.tasks + n, far.clone()));
         stage.enqueue(messages.collect::<anyhow::Result<_>>()?).await?;
         from = to;
     }
-    let delays =
-        |n: u64| -> TaskOptions { options().delay(LEAD + SPREAD.mul_f64(n as f64 / run.tasks as f64)) };
-    let messages = (0..run.tasks).map(|n| Noop::message(n, &stage.name, delays(n)));
+    let delays = |n: u64| -> TaskOptions {
+        stage.options().delay(LEAD + Duration::from_secs(run.seconds).mul_f64(n as f64 / run.tasks as f64))
+    };
+    let messages = (0..run.tasks).map(|n| Noop::message(n, delays(n)));
     let ids = stage.enqueue(messages.collect::<anyhow::Result<_>>()?).await?;
     // the queue's clock is this machine's, if it runs here
     let offset = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as f64 - now() as f64;

@@ -8,7 +8,7 @@ use crate::{
     fleet::{Crew, Fleet},
     percentiles::p50_p99,
     report::Report,
-    stage::{Stage, options},
+    stage::Stage,
     task::Noop,
 };
 
@@ -36,18 +36,15 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Enqueue, report: &mut Report) 
     let (callers, each) = (run.callers, run.tasks / run.callers);
     let start = Instant::now();
     let mut calling = tokio::task::JoinSet::new();
-    let shared = Arc::new((stage.queue.clone(), stage.name.clone()));
+    let shared = Arc::new((stage.queue.clone(), stage.options()));
     for caller in 0..callers {
         let shared = shared.clone();
         calling.spawn(async move {
             let mut ids = Vec::new();
             for n in 0..each {
                 let number = one_by_one + caller * each + n;
-                let handle = shared.0.enqueue(Noop::new(number)).queue(shared.1.to_string());
-                ids.push((
-                    number,
-                    handle.options(|_| options().queue(shared.1.to_string())).await?.id().clone(),
-                ));
+                let enqueue = shared.0.enqueue(Noop::new(number)).options(|_| shared.1.clone());
+                ids.push((number, enqueue.await?.id().clone()));
             }
             anyhow::Ok(ids)
         });
@@ -82,6 +79,6 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Enqueue, report: &mut Report) 
 }
 
 async fn one(stage: &Stage, n: u64) -> anyhow::Result<TaskId> {
-    let enqueue = stage.queue.enqueue(Noop::new(n)).options(|_| options().queue(stage.name.to_string()));
+    let enqueue = stage.queue.enqueue(Noop::new(n)).options(|_| stage.options());
     Ok(enqueue.await?.id().clone())
 }

@@ -7,7 +7,7 @@ use crate::{
     percentiles::p50_p99,
     report::Report,
     server::rss_of,
-    stage::{Stage, options},
+    stage::Stage,
     task::{Noop, now},
 };
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Latency, report: &mut Report) 
         // the worker is to be idle again, and not always after the same time
         tokio::time::sleep(Duration::from_micros(2000 + n * 7919 % 3000)).await;
         let called = now();
-        let enqueue = stage.queue.enqueue(Noop::new(n)).options(|_| options().queue(stage.name.to_string()));
+        let enqueue = stage.queue.enqueue(Noop::new(n)).options(|_| stage.options());
         let handle = enqueue.await?;
         let seen = handle.result(Duration::from_secs(30)).await?;
         let answered = now();

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use task_core::{Name, TaskId, TaskQueue};
+use task_core::{TaskId, TaskOptions, TaskQueue};
 
 use super::drain;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     fleet::{Crew, Fleet},
     percentiles::p50_p99,
     report::Report,
-    stage::{Stage, connect, options},
+    stage::{Stage, connect},
     task::{Noop, now},
 };
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     };
     report.set("rate_per_s", rate);
     let crew = Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks };
-    let own = Stage { name: format!("{}-open", stage.name).parse()?, ..again(stage).await? };
+    let own = stage.beside().await?;
     let fleet = Fleet::start(&own, crew)?;
     own.workers(run.workers as usize).await?;
     let before = stage.used().await?;
@@ -37,7 +37,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     for producer in 0..PRODUCERS {
         let queue = if stage.server.is_some() { connect(&stage.url).await? } else { stage.queue.clone() };
         let numbers: Vec<u64> = (producer..run.tasks).step_by(PRODUCERS as usize).collect();
-        producers.spawn(produce(queue, own.name.clone(), numbers, start, rate));
+        producers.spawn(produce(queue, own.options(), numbers, start, rate));
     }
     let mut ids: Vec<(u64, TaskId)> = Vec::new();
     while let Some(produced) = producers.join_next().await {
@@ -71,7 +71,7 @@ fn due(number: u64, rate: f64) -> u64 {
 
 async fn produce(
     queue: TaskQueue,
-    name: Name,
+    options: TaskOptions,
     numbers: Vec<u64>,
     start: u64,
     rate: f64,
@@ -81,7 +81,7 @@ async fn produce(
     let mut numbers = numbers.into_iter().peekable();
     while numbers.peek().is_some() || !sent.is_empty() {
         while let Some(number) = numbers.next_if(|number| start + due(*number, rate) <= now()) {
-            let enqueue = queue.enqueue(Noop::new(number)).options(|_| options().queue(name.to_string()));
+            let enqueue = queue.enqueue(Noop::new(number)).options(|_| options.clone());
             sent.push(async move { anyhow::Ok((number, enqueue.await?.id().clone())) });
         }
         let next = numbers.peek().map(|number| (start + due(*number, rate)).saturating_sub(now()));
@@ -105,18 +105,4 @@ async fn drain_rate(stage: &Stage, run: &cli::OpenLoop) -> anyhow::Result<f64> {
     let seen: Vec<_> =
         records.into_iter().map(|record| (record, crate::task::Seen { twice: 0, at: 0 })).collect();
     Ok(drain::rate(&seen))
-}
-
-async fn again(stage: &Stage) -> anyhow::Result<Stage> {
-    let server = match &stage.server {
-        Some(_) => Some(crate::server::Server::connect(&stage.url, None).await?),
-        None => None,
-    };
-    Ok(Stage {
-        queue: stage.queue.clone(),
-        url: stage.url.clone(),
-        name: stage.name.clone(),
-        server,
-        persistence: stage.persistence.clone(),
-    })
 }

@@ -9,7 +9,6 @@ use crate::{
     stage::Stage,
     task::Noop,
 };
-use task_core::TaskOptions;
 
 /// How long a result is kept here: so that forgetting keeps up with the run.
 const RETENTION: Duration = Duration::from_secs(1);
@@ -19,13 +18,13 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Soak, report: &mut Report) -> 
     let most = run.tasks.unwrap_or(run.seconds * run.rate);
     let fleet = Fleet::start(stage, Crew { processes: 1, instances: 1, concurrency: 64, tasks: most })?;
     stage.workers(1).await?;
-    let options = TaskOptions::default().retention(RETENTION);
+    let options = stage.options().retention(RETENTION);
     let (mut enqueued, mut server, mut worker) = (0, Vec::new(), Vec::new());
     let start = Instant::now();
     while enqueued < most && start.elapsed() < Duration::from_secs(run.seconds) {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let due = ((start.elapsed().as_secs_f64() * run.rate as f64) as u64).min(most);
-        let messages = (enqueued..due).map(|n| Noop::message(n, &stage.name, options.clone()));
+        let messages = (enqueued..due).map(|n| Noop::message(n, options.clone()));
         stage.enqueue(messages.collect::<anyhow::Result<_>>()?).await?;
         enqueued = due;
         if start.elapsed().as_secs() as usize > worker.len() {
