@@ -22,11 +22,30 @@ use crate::{
 /// the time that really passes changes nothing.
 pub(super) const UNIT: Duration = Duration::from_secs(60);
 
+/// What was done in scripts that were answered as by the model.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) steps: usize,
+    /// Tasks that were taken in, and each reached a final state.
+    pub(super) tasks: u64,
+    pub(super) claims: u64,
+    pub(super) settlements: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
+        self.tasks += other.tasks;
+        self.claims += other.claims;
+        self.settlements += other.settlements;
+    }
+}
+
 /// Runs a script on a fresh backend, and looks at everything after each `every` steps.
 ///
 /// # Errors
 /// What differed, and where.
-pub(super) async fn play<H: Harness>(script: &[Step], every: usize) -> Result<(), String> {
+pub(super) async fn play<H: Harness>(script: &[Step], every: usize) -> Result<Tally, String> {
     let harness = H::open().await;
     let mut player = Player::new(&harness).await?;
     for (n, step) in script.iter().enumerate() {
@@ -36,7 +55,8 @@ pub(super) async fn play<H: Harness>(script: &[Step], every: usize) -> Result<()
             player.look_round().await.map_err(at)?;
         }
     }
-    player.drain().await.map_err(|what| format!("after the last step: {what}"))
+    player.drain().await.map_err(|what| format!("after the last step: {what}"))?;
+    Ok(Tally { steps: script.len(), ..player.tally })
 }
 
 pub(super) struct Player<'h, H: Harness> {
@@ -54,6 +74,7 @@ pub(super) struct Player<'h, H: Harness> {
     pub(super) settled: Vec<Settlement>,
     /// Who was asked to run empty last, and still can be.
     pub(super) runs_empty: Option<Incarnation>,
+    pub(super) tally: Tally,
 }
 
 /// A simulated worker, and its books about its claims.
@@ -118,6 +139,7 @@ impl<'h, H: Harness> Player<'h, H> {
             held: Vec::new(),
             settled: Vec::new(),
             runs_empty: None,
+            tally: Tally::default(),
         };
         // the first task tells what time it is there
         player.enqueue(vec![task("first", options())]).await?;
@@ -211,6 +233,7 @@ impl<'h, H: Harness> Player<'h, H> {
         self.look_round().await?;
         let stats = self.backend.stats(&QUEUE).await.map_err(|error| error.to_string())?;
         let totals = stats.totals;
+        self.tally.tasks = totals.enqueued;
         let ended = totals.completed + totals.failed + totals.skipped + totals.cancelled + totals.expired;
         same("tasks that ended, of those that began", &ended, &(totals.enqueued + totals.replayed))
     }

@@ -16,7 +16,7 @@ pub(super) async fn shrink<H: Harness>(mut script: Vec<Step>, mut difference: St
             less.drain(at..(at + chunk).min(script.len()));
             runs += 1;
             match play::play::<H>(&less, 1).await {
-                Ok(()) => at += chunk,
+                Ok(_) => at += chunk,
                 Err(still) => (script, difference, shorter) = (less, still, true),
             }
         }

@@ -152,6 +152,7 @@ impl<H: Harness> Player<'_, H> {
     }
 
     async fn claim(&mut self, claim: Claim) -> Result<(), String> {
+        self.tally.claims += 1;
         let answer = self.backend.dequeue(claim.clone()).await;
         self.compare_claim(&claim, answer)
     }
@@ -161,6 +162,7 @@ impl<H: Harness> Player<'_, H> {
         settlements: Vec<Settlement>,
         then: Option<Claim>,
     ) -> Result<(), String> {
+        self.tally.settlements += settlements.len() as u64;
         let mut request = SettleRequest::new(QUEUE, settlements.clone());
         request.then.clone_from(&then);
         let reply = self.backend.settle(request).await.map_err(|error| error.to_string())?;
