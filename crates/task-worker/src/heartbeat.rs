@@ -84,20 +84,25 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    /// Starts the thread; it ends with `end`.
-    pub(crate) fn start(self) -> std::io::Result<()> {
+    /// Starts it on a thread of its own, or on the runtime that is `here`; it ends with `end`.
+    pub(crate) fn start(self, here: bool) -> std::io::Result<()> {
+        if here {
+            tokio::spawn(self.until_the_end());
+            return Ok(());
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("heartbeat".into()).spawn(move || {
-            runtime.block_on(async {
-                let end = self.end.clone();
-                // a beat that is dropped may have been taken or not, and either is fine at the end
-                tokio::select! {
-                    () = self.beat_all() => {}
-                    () = end.cancelled() => {}
-                }
-            });
-        })?;
+        let thread = std::thread::Builder::new().name("heartbeat".into());
+        thread.spawn(move || runtime.block_on(self.until_the_end()))?;
         Ok(())
+    }
+
+    async fn until_the_end(self) {
+        let end = self.end.clone();
+        // a beat that is dropped may have been taken or not, and either is fine at the end
+        tokio::select! {
+            () = self.beat_all() => {}
+            () = end.cancelled() => {}
+        }
     }
 
     async fn beat_all(mut self) {

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) heartbeat: Duration,
+    /// It beats on the runtime that it runs on.
+    pub(crate) heartbeat_here: bool,
     /// What the environment says of retries, which wins over the builder.
     pub(crate) env_retries: Option<u32>,
     pub(crate) env_concurrency: Option<u32>,
@@ -78,6 +80,7 @@ impl Default for Settings {
             lease: Registration::LEASE,
             grace: Duration::from_secs(25),
             heartbeat: Duration::from_secs(3),
+            heartbeat_here: false,
             env_retries: None,
             env_concurrency: None,
             closed_set: false,

@@ -65,6 +65,10 @@ impl TaskWorker {
         lease: Duration;
         /// How long its tasks may go on after it was told to stop; default 25 s.
         grace: Duration;
+        /// Whether it beats on the runtime that it runs on, and not on a thread of its own. For tests that pause Tokio's
+        /// clock: a thread goes by the real time, and the paused clock would run past the lease. In service, a task that
+        /// blocks the runtime would pass for the death of its worker. Default false.
+        heartbeat_here: bool;
         /// Whether no worker will come that knows other tasks: then a task of a name that is not in the registry fails at
         /// once, instead of waiting for a worker that knows it. Default false; [`drain`](Self::drain) sets it.
         closed_set: bool;

@@ -119,7 +119,7 @@ impl Engine {
         let (tell, mut told) = mpsc::unbounded_channel();
         let end = CancellationToken::new();
         let _ends_with_this = end.clone().drop_guard();
-        self.pulse(tell, end).start()?;
+        self.pulse(tell, end).start(self.settings.heartbeat_here)?;
         let mut outage = self.caller.outage.watch();
         loop {
             self.obey(*stop.borrow_and_update());

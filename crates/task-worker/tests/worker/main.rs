@@ -8,6 +8,7 @@ mod ends;
 mod heartbeat;
 mod hooks;
 mod lost_replies;
+mod paused_clock;
 mod queues;
 mod settling;
 mod stopping;
