@@ -1,10 +1,11 @@
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     future::{Future, pending},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use fastrand::Rng;
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, EnqueueReply, Explanation,
     Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page, Queue, QueueError, QueueStats,
@@ -24,73 +25,193 @@ pub enum Mishap {
     LoseReply,
     /// It is delivered twice, and the second answer arrives.
     Twice,
+    /// Its answer is lost, and it has its effect only [`LATE`](Self::LATE) later, when its sender may long have sent it
+    /// again and gone on.
+    Late,
 }
 
-/// A backend with a bad network before it: each call of any method meets the next mishap of its plan, and when the
-/// plan is over, none.
+impl Mishap {
+    /// Everything that may go wrong.
+    pub const ALL: [Self; 5] = [Self::Fail, Self::Hang, Self::LoseReply, Self::Twice, Self::Late];
+    /// How late a call comes that is [late](Self::Late).
+    pub const LATE: Duration = Duration::from_secs(15);
+}
+
+/// A backend with a bad network before it. What goes wrong with a call is said by a plan for its method, else by the
+/// plan for all methods, else by chance, if any of these was made; and nothing works while the network is
+/// [`cut`](Self::cut).
+///
+/// A cheap handle: clones are one network, so that a test keeps one and changes the plan while another is in use.
+///
+/// ```
+/// use task_core::TaskQueue;
+/// use task_testkit::{Hostile, Method, Mishap, ModelQueue};
+///
+/// // every second enqueue has its effect, and its answer is lost
+/// let plan = [Mishap::None, Mishap::LoseReply].into_iter().cycle().take(100);
+/// let queue = TaskQueue::new(Hostile::new(ModelQueue::new()).plan_for(Method::Enqueue, plan));
+/// ```
 pub struct Hostile<Q> {
-    inner: Q,
-    plan: Mutex<VecDeque<Mishap>>,
+    inner: Arc<Q>,
+    network: Arc<Mutex<Network>>,
+}
+
+#[derive(Default)]
+struct Network {
+    cut: bool,
+    plan: VecDeque<Mishap>,
+    by_method: BTreeMap<Method, VecDeque<Mishap>>,
+    chance: Option<(Rng, u32, Vec<Mishap>)>,
+}
+
+impl<Q> Clone for Hostile<Q> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), network: self.network.clone() }
+    }
 }
 
 impl<Q: Queue> Hostile<Q> {
     /// A wrapper with which nothing goes wrong yet.
     pub fn new(inner: Q) -> Self {
-        Self { inner, plan: Mutex::default() }
+        Self { inner: Arc::new(inner), network: Arc::default() }
     }
 
-    /// What goes wrong with the calls to come, in their order.
+    /// What goes wrong with the calls to come, of whatever method, in their order; after that, nothing.
     #[must_use]
     pub fn plan(self, mishaps: impl IntoIterator<Item = Mishap>) -> Self {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).extend(mishaps);
+        self.network().plan.extend(mishaps);
         self
     }
 
-    async fn meet<T, F>(&self, call: impl Fn() -> F) -> Result<T, QueueError>
+    /// The same for the calls of one method.
+    #[must_use]
+    pub fn plan_for(self, method: Method, mishaps: impl IntoIterator<Item = Mishap>) -> Self {
+        self.network().by_method.entry(method).or_default().extend(mishaps);
+        self
+    }
+
+    /// One call in so many meets one of these mishaps, by a chance that follows from the seed.
+    ///
+    /// # Panics
+    /// If there is no mishap to choose from.
+    #[must_use]
+    pub fn by_chance(self, seed: u64, one_in: u32, mishaps: &[Mishap]) -> Self {
+        assert!(!mishaps.is_empty(), "by chance one of no mishaps: name some");
+        self.network().chance = Some((Rng::with_seed(seed), one_in.max(1), mishaps.to_vec()));
+        self
+    }
+
+    /// From now on every call fails before it has any effect.
+    pub fn cut(&self) {
+        self.network().cut = true;
+    }
+
+    /// The network is as before it was cut.
+    pub fn mend(&self) {
+        self.network().cut = false;
+    }
+
+    fn network(&self) -> MutexGuard<'_, Network> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn meet<T, F>(
+        &self,
+        method: Method,
+        call: impl Fn(Arc<Q>) -> F + Send + 'static,
+    ) -> Result<T, QueueError>
     where
-        F: Future<Output = Result<T, QueueError>>,
+        F: Future<Output = Result<T, QueueError>> + Send + 'static,
+        T: Send,
     {
-        let next = self.plan.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        match next.unwrap_or(Mishap::None) {
-            Mishap::None => call().await,
+        let next = self.network().next(method);
+        match next {
+            Mishap::None => call(self.inner.clone()).await,
             Mishap::Fail => Err(QueueError::unreachable("a planned failure before the call")),
             Mishap::Hang => pending().await,
             Mishap::LoseReply => {
-                call().await?;
+                call(self.inner.clone()).await?;
                 Err(QueueError::answer_lost("a planned loss of the answer"))
             }
             Mishap::Twice => {
-                call().await?;
-                call().await
+                call(self.inner.clone()).await?;
+                call(self.inner.clone()).await
+            }
+            Mishap::Late => {
+                let late = call(self.inner.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(Mishap::LATE).await;
+                    late.await.map(drop)
+                });
+                Err(QueueError::answer_lost("a planned delay of the call"))
             }
         }
     }
 }
 
-macro_rules! meet_on_the_way {
-    ($($method:ident($($arg:ident: $ty:ty),*) -> $answer:ty;)*) => {
+impl Network {
+    fn next(&mut self, method: Method) -> Mishap {
+        if self.cut {
+            return Mishap::Fail;
+        }
+        let planned = self.by_method.get_mut(&method).and_then(VecDeque::pop_front);
+        if let Some(planned) = planned.or_else(|| self.plan.pop_front()) {
+            return planned;
+        }
+        let Some((rng, one_in, mishaps)) = &mut self.chance else { return Mishap::None };
+        if rng.u32(0..*one_in) > 0 {
+            return Mishap::None;
+        }
+        mishaps[rng.usize(0..mishaps.len())]
+    }
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident($([$($by:tt)?] $arg:ident: $ty:ty),*) -> $answer:ty;)*) => {
+        /// A method of [`Queue`](task_core::Queue).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Method {
+            $(
+                #[doc = concat!("[`Queue::", stringify!($method), "`](task_core::Queue::", stringify!($method), ").")]
+                $name,
+            )*
+        }
+
+        impl Method {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+
         impl<Q: Queue> Queue for Hostile<Q> {
-            $(async fn $method(&self, $($arg: $ty),*) -> Result<$answer, QueueError> {
-                self.meet(|| self.inner.$method($(Clone::clone(&$arg)),*)).await
-            })*
+            $(
+                #[allow(clippy::clone_on_copy, reason = "one text for arguments of every kind")]
+                async fn $method(&self, $($arg: $($by)? $ty),*) -> Result<$answer, QueueError> {
+                    $(let $arg: $ty = $arg.clone();)*
+                    let call = move |inner: Arc<Q>| {
+                        $(let $arg = $arg.clone();)*
+                        async move { inner.$method($($($by)? $arg),*).await }
+                    };
+                    self.meet(Method::$name, call).await
+                }
+            )*
         }
     };
 }
 
-meet_on_the_way! {
-    enqueue(batch: Batch) -> EnqueueReply;
-    dequeue(claim: Claim) -> Claimed;
-    settle(request: SettleRequest) -> SettleReply;
-    heartbeat(beat: Heartbeat) -> HeartbeatReply;
-    release(queue: &Name, worker: Incarnation) -> u64;
-    result(queue: &Name, id: &TaskId) -> Lookup;
-    info() -> BackendInfo;
-    wait(queue: &Name, id: &TaskId, timeout: Duration) -> Lookup;
-    cancel(queue: &Name, id: &TaskId) -> CancelAnswer;
-    control(queue: &Name, command: Command) -> ControlAnswer;
-    stats(queue: &Name) -> QueueStats;
-    list(queue: &Name, filter: Filter) -> Page;
-    explain(queue: &Name, id: &TaskId) -> Option<Explanation>;
-    queues() -> Vec<Name>;
-    message(queue: &Name, id: &TaskId) -> Option<TaskMessage>;
+methods! {
+    Enqueue enqueue([] batch: Batch) -> EnqueueReply;
+    Dequeue dequeue([] claim: Claim) -> Claimed;
+    Settle settle([] request: SettleRequest) -> SettleReply;
+    Heartbeat heartbeat([] beat: Heartbeat) -> HeartbeatReply;
+    Release release([&] queue: Name, [] worker: Incarnation) -> u64;
+    Result result([&] queue: Name, [&] id: TaskId) -> Lookup;
+    Info info() -> BackendInfo;
+    Wait wait([&] queue: Name, [&] id: TaskId, [] timeout: Duration) -> Lookup;
+    Cancel cancel([&] queue: Name, [&] id: TaskId) -> CancelAnswer;
+    Control control([&] queue: Name, [] command: Command) -> ControlAnswer;
+    Stats stats([&] queue: Name) -> QueueStats;
+    List list([&] queue: Name, [] filter: Filter) -> Page;
+    Explain explain([&] queue: Name, [&] id: TaskId) -> Option<Explanation>;
+    Queues queues() -> Vec<Name>;
+    Message message([&] queue: Name, [&] id: TaskId) -> Option<TaskMessage>;
 }

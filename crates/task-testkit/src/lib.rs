@@ -16,7 +16,7 @@ mod stage;
 
 pub use conformance::promises;
 pub use harness::{Harness, Promise};
-pub use hostile::{Hostile, Mishap};
+pub use hostile::{Hostile, Method, Mishap};
 pub use model::ModelQueue;
 #[doc(hidden)]
 pub use random::run_random_operations;
