@@ -1,7 +1,13 @@
 //! Who waits is woken, and nobody polls. Time is Tokio's and stands still unless everybody waits: a test that had to
 //! wait for a timer would see the clock move.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use task_core::{
     Batch, CancelAnswer, Claim, Claimed, Command, Enqueued, FromUrl as _, Heartbeat, Incarnation, Lookup,
@@ -105,6 +111,29 @@ async fn a_claim_that_is_dropped_takes_no_wake_along() {
     gone.abort();
     assert_eq!(id_of(&stays.await.unwrap().unwrap()), id);
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+fn poll<F: Future>(call: Pin<&mut F>) -> Poll<F::Output> {
+    call.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A worker that was closed between its wake and its claim kept the wake, and another slept on beside the task.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_refused_takes_no_wake_along() {
+    // several times, since it is chance which of two wakes a claim takes notice of
+    for _ in 0..32 {
+        let queue = MemoryQueue::new();
+        let worker = Incarnation::new();
+        let mut refused = pin!(queue.dequeue(claim_of(worker, 1, LONG)));
+        let mut stays = pin!(queue.dequeue(claim(LONG)));
+        assert!(poll(refused.as_mut()).is_pending() && poll(stays.as_mut()).is_pending());
+        queue.release(&QUEUE, worker).await.unwrap();
+        assert!(poll(stays.as_mut()).is_pending());
+        let id = enqueue(&queue, TaskOptions::default()).await;
+        assert!(matches!(poll(refused.as_mut()), Poll::Ready(Err(QueueError::Closed(_)))));
+        let Poll::Ready(claimed) = poll(stays.as_mut()) else { panic!("it was not woken") };
+        assert_eq!(id_of(&claimed.unwrap()), id);
+    }
 }
 
 #[tokio::test(start_paused = true)]

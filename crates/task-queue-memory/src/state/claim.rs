@@ -40,7 +40,10 @@ impl Apply for &Claim {
 
     fn apply(self, state: &mut State, now: Timestamp) -> Self::Reply {
         // first, since a late sign of life counts as long as nobody has taken the worker for dead
-        state.sign_of_life(self.worker, &self.registration, now)?;
+        if let Err(closed) = state.sign_of_life(self.worker, &self.registration, now) {
+            state.wake_next(); // the wake that it may have had is another's
+            return Err(closed);
+        }
         state.housekeep(now);
         Ok(state.claim(self, now))
     }
@@ -55,8 +58,12 @@ impl State {
             && (!self.places.ready.is_empty() || self.known_list(&claim.registration.names).is_some());
         granted.next_wake = self.places.next_due().map(|due| due.since(now));
         // a claimer that leaves ready tasks wakes the next one: its own wake may have been for these
-        self.effects.ready |= !self.paused && !self.places.ready.is_empty();
+        self.wake_next();
         granted
+    }
+
+    fn wake_next(&mut self) {
+        self.effects.ready |= !self.paused && !self.places.ready.is_empty();
     }
 
     fn give(&mut self, claim: &Claim, now: Timestamp) -> Option<Granted> {
