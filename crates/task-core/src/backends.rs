@@ -100,6 +100,7 @@ pub fn without_password(url: &str) -> String {
         Some((place, parameters)) if place.contains("unix://") => (place, parameters),
         _ => return without_userinfo(url).escape_debug().to_string(),
     };
+    let place = without_userinfo(place);
     let masked = |pair: &str| if pair.starts_with("pass=") { "pass=***".to_owned() } else { pair.to_owned() };
     let parameters: Vec<String> = parameters.split('&').map(masked).collect();
     format!("{place}?{}", parameters.join("&")).escape_debug().to_string()
@@ -125,6 +126,8 @@ mod tests {
             ("rediss://ann:s3c:r@et@host", "rediss://ann:***@host"),
             ("s3cret@host:6379", ":***@host:6379"),
             ("redis+unix:///r.sock?db=1&pass=s3@cret&user=u", "redis+unix:///r.sock?db=1&pass=***&user=u"),
+            // no URL of a socket has it here, but who writes it so is answered with it
+            ("redis+unix://ann:s3cret@/r.sock?db=1", "redis+unix://ann:***@/r.sock?db=1"),
         ] {
             assert_eq!(without_password(url), shown);
         }
