@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+/// What is longer counts as this: a hundred years. No sum of it and a moment is more than a backend's clock counts to.
+pub(crate) const LONGEST: Duration = Duration::from_secs(36_525 * 24 * 3600);
+
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a duration; write \"30s\", \"500ms\", \"5m\", \"2h\" or \"1d\" (a bare number is seconds)", .0.escape_debug())]

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, time::Duration};
 
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, duration::LONGEST};
 
 /// Any error that can go from thread to thread.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
@@ -50,9 +50,9 @@ impl TaskError {
         Self::of(ErrorKind::Retry { after: None }, FailureKind::Error, error)
     }
 
-    /// Try again after this time, while retries are left.
+    /// Try again after this time, while retries are left; more than a hundred years are a hundred years.
     pub fn retry_after(after: Duration, error: impl Into<BoxError>) -> Self {
-        Self::of(ErrorKind::Retry { after: Some(after) }, FailureKind::Error, error)
+        Self::of(ErrorKind::Retry { after: Some(after.min(LONGEST)) }, FailureKind::Error, error)
     }
 
     /// Trying again can't help: FAILED.

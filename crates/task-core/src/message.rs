@@ -2,7 +2,9 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{Moment, Name, QueueError, RetryPolicy, TaskId, TaskOptions, Timestamp, UniqueKey};
+use crate::{
+    Moment, Name, QueueError, RetryPolicy, TaskId, TaskOptions, Timestamp, UniqueKey, duration::LONGEST,
+};
 
 /// What travels in the queue: a task as it was enqueued.
 ///
@@ -78,10 +80,14 @@ impl TaskMessage {
     /// How many times a task's worker may die under it, where nothing else is said.
     pub const DEFAULT_MAX_CRASHES: u8 = 3;
 
+    /// The most bytes that the names and values of a task's headers may have in all: 16 KiB.
+    pub const MAX_HEADERS: usize = 16 << 10;
+
     /// A message out of its parts; `params` is MessagePack.
     ///
     /// # Errors
-    /// [`QueueError::Invalid`] if a name, the priority, the unique key or a header is not allowed.
+    /// [`QueueError::Invalid`] if a name, the priority, the unique key or the timeout is not allowed, or the headers have
+    /// more than [`MAX_HEADERS`](Self::MAX_HEADERS) bytes.
     pub fn new(
         id: TaskId,
         name: impl Into<Cow<'static, str>>,
@@ -104,6 +110,21 @@ impl TaskMessage {
                 format!("the unique key of task `{name}` has {} bytes; it may have 1 to 256", key.len());
             return Err(QueueError::invalid(wrong));
         }
+        if options.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            let wrong = format!(
+                "the timeout of task `{name}` is zero, so that no attempt could succeed; leave it out for no limit"
+            );
+            return Err(QueueError::invalid(wrong));
+        }
+        let headers: usize = options.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if headers > Self::MAX_HEADERS {
+            let wrong = format!(
+                "the headers of task `{name}` have {headers} bytes, and {} are allowed; what is large goes into the params",
+                Self::MAX_HEADERS
+            );
+            return Err(QueueError::invalid(wrong));
+        }
+        let capped = |duration: Duration| duration.min(LONGEST);
         Ok(Self {
             id,
             queue,
@@ -111,13 +132,13 @@ impl TaskMessage {
             params: params.into(),
             priority,
             max_crashes: options.max_crashes.unwrap_or(Self::DEFAULT_MAX_CRASHES),
-            start: options.start,
-            expires: options.expires,
+            start: options.start.map(Moment::capped),
+            expires: options.expires.map(Moment::capped),
             unique: options.unique,
             max_retries: options.max_retries,
             backoff: options.backoff,
-            timeout: options.timeout,
-            retention: options.retention,
+            timeout: options.timeout.map(capped),
+            retention: options.retention.map(capped),
             headers: options.headers,
             enqueued_at: None,
             parent: None,
@@ -149,5 +170,52 @@ fn to_name(name: Cow<'static, str>) -> Result<Name, crate::InvalidName> {
     match name {
         Cow::Borrowed(name) => Name::from_static(name),
         Cow::Owned(name) => name.parse(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(options: TaskOptions) -> Result<TaskMessage, QueueError> {
+        TaskMessage::new(TaskId::new(), "extract", vec![0xc0], options)
+    }
+
+    #[test]
+    fn what_can_t_be_is_refused_with_its_value_and_the_remedy() {
+        let options = TaskOptions::default;
+        for (options, part) in [
+            (options().queue("two words"), "queue name `two words` is not a name"),
+            (options().priority(101), "priority 101 of task `extract` is not between 0 and 100"),
+            (options().unique("k".repeat(257)), "has 257 bytes; it may have 1 to 256"),
+            // headers were taken at any size, beside a limit on params
+            (
+                options().header("a", "x".repeat(20_000)),
+                "have 20001 bytes, and 16384 are allowed; what is large",
+            ),
+            (options().timeout(Duration::ZERO), "is zero, so that no attempt could succeed; leave it out"),
+        ] {
+            let error = message(options).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    /// "For ever" was written with more digits than a backend has room for, and the result could not be read.
+    #[test]
+    fn more_than_a_hundred_years_are_a_hundred_years() {
+        let longest = Duration::MAX;
+        let options =
+            TaskOptions::default().delay(longest).expires(longest).timeout(longest).retention(longest);
+        let made = message(options.backoff(RetryPolicy::fixed(longest))).unwrap();
+        let (start, century) = (made.start, Some(LONGEST));
+        assert_eq!((start, made.expires), (Some(Moment::In(LONGEST)), start));
+        assert_eq!((made.timeout, made.retention), (century, century));
+        assert_eq!(made.backoff.map(|policy| policy.delay(1)), century);
+        let retry = crate::TaskError::retry_after(longest, "no").kind();
+        assert_eq!(retry, crate::ErrorKind::Retry { after: century });
+        // another language may have written more
+        let written = TaskMessage { retention: Some(longest), ..made }.to_record().into();
+        let read = TaskMessage::from_record(Name::DEFAULT_QUEUE, TaskId::new(), &written).unwrap();
+        assert_eq!(read.retention, century);
     }
 }

@@ -1,11 +1,12 @@
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use crate::{RetryPolicy, Timestamp};
+use crate::{RetryPolicy, Timestamp, duration::LONGEST};
 
 /// What is said of a task beside its params: where, when and how it runs. What is left out has a default.
 ///
 /// A kind of task has options of its own ([`TaskParams::options`](crate::TaskParams::options)); what is said at one
-/// enqueue goes over them; for retries, backoff and timeout, what the worker says comes behind both.
+/// enqueue goes over them; for retries, backoff and timeout, what the worker says comes behind both. A duration of more
+/// than a hundred years is a hundred years.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TaskOptions {
@@ -25,11 +26,11 @@ pub struct TaskOptions {
     pub max_crashes: Option<u8>,
     /// The wait before each retry; default [`RetryPolicy::default`].
     pub backoff: Option<RetryPolicy>,
-    /// The longest an attempt may take; default: no limit.
+    /// The longest an attempt may take, more than zero; default: no limit.
     pub timeout: Option<Duration>,
     /// How long its result is kept from its end; default 24 h, and 7 days if it FAILED.
     pub retention: Option<Duration>,
-    /// Free to use: trace ids, the user who asked, …
+    /// Free to use: trace ids, the user who asked, … Names and values have at most 16 KiB in all.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -48,6 +49,13 @@ impl Moment {
         match self {
             Self::In(duration) => now + duration,
             Self::At(time) => time,
+        }
+    }
+
+    pub(crate) fn capped(self) -> Self {
+        match self {
+            Self::In(duration) => Self::In(duration.min(LONGEST)),
+            Self::At(_) => self,
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::{str::FromStr, time::Duration};
 
-use crate::{InvalidDuration, parse_duration, timestamp::millis};
+use crate::{InvalidDuration, duration::LONGEST, parse_duration, timestamp::millis};
 
 /// How long a failed task waits before its next attempt: exponential backoff with full jitter.
 ///
@@ -26,13 +26,14 @@ pub struct RetryPolicy {
 impl RetryPolicy {
     /// From `initial`, doubling with each failure to `max`, with full jitter.
     pub fn exponential(initial: Duration, max: Duration) -> Self {
-        let (initial, max) = (millis(initial), millis(max));
+        let (initial, max) = (millis(initial), millis(max.min(LONGEST)));
         Self { initial: initial.min(max), max, jitter: true }
     }
 
     /// The same time before each retry.
     pub fn fixed(delay: Duration) -> Self {
-        Self { initial: millis(delay), max: millis(delay), jitter: false }
+        let delay = millis(delay.min(LONGEST));
+        Self { initial: delay, max: delay, jitter: false }
     }
 
     /// Waits the [`longest`](Self::longest) time, not a random part of it.
@@ -59,6 +60,7 @@ impl RetryPolicy {
     }
 
     pub(crate) fn from_wire((initial, max, jitter): (u64, u64, bool)) -> Self {
+        let max = max.min(millis(LONGEST));
         Self { initial: initial.min(max), max, jitter }
     }
 }

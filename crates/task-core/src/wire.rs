@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AttemptError, Failure, FailureKind, Moment, Name, Progress, Reserved, ResultMessage, RetryPolicy, TaskId,
-    TaskMessage, TaskStatus, Timestamp, UniqueKey, UniqueScope, timestamp::millis,
+    TaskMessage, TaskStatus, Timestamp, UniqueKey, UniqueScope, duration::LONGEST, timestamp::millis,
 };
 
 /// A stored record that can't be read.
@@ -139,7 +139,7 @@ impl TaskMessage {
     pub fn from_record(queue: Name, id: TaskId, record: &Bytes) -> Result<Self, WireError> {
         let (priority, max_crashes, body) = prefix(record, MESSAGE)?;
         let body: Message<'_> = read(body)?;
-        let duration = |millis: Option<u64>| millis.map(Duration::from_millis);
+        let duration = |millis: Option<u64>| millis.map(|n| Duration::from_millis(n).min(LONGEST));
         let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
         let moment = |in_, at| duration(in_).map(Moment::In).or(time(at).map(Moment::At));
         let scope = if body.unique_in_queue { UniqueScope::Queue } else { UniqueScope::Task };
@@ -295,6 +295,7 @@ fn prefix(record: &[u8], kind: u8) -> Result<(u8, u8, &[u8]), WireError> {
     match record {
         [k, VERSION, a, b, body @ ..] if *k == kind => Ok((*a, *b, body)),
         [k, version, ..] if *k == kind && *version > VERSION => Err(WireError::Newer { found: *version }),
+        [k, ..] if *k == kind => Err(WireError::Damaged("it breaks off, or has no version".into())),
         [k, ..] => Err(WireError::Damaged(format!("it begins with byte {k:#04x}"))),
         [] => Err(WireError::Damaged("it is empty".into())),
     }

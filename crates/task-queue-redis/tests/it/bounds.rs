@@ -67,3 +67,21 @@ async fn what_is_forgotten_keeps_up_with_what_ends() {
         assert!(kept <= 2000, "after round {round}, {kept} tasks are kept");
     }
 }
+
+/// A result to be kept for as long as one can say was written with a time too long for its field, and could not be read.
+#[tokio::test]
+async fn the_longest_durations_are_kept_and_read() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let longest = Duration::MAX;
+    put(&queue, "a", options().retention(longest).expires(longest).timeout(longest)).await;
+    work(&queue, Incarnation::new(), 1, &completed()).await;
+    let record = record(&queue, "a").await;
+    assert_eq!((record.status, record.result.as_deref()), (TaskStatus::Completed, Some(&[7][..])));
+    put(&queue, "b", options().delay(longest)).await;
+    let explained = queue.explain(&Q, &id("b")).await.unwrap().unwrap();
+    assert!(
+        matches!(explained.reasons[..], [Reason::DueIn { .. }, ..] | [_, Reason::DueIn { .. }]),
+        "{explained:?}"
+    );
+}
