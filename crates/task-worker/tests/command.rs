@@ -201,6 +201,28 @@ async fn at_its_timeout_a_command_gets_term_and_what_ignores_it_is_killed_with_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_progress_reaches_whoever_looks_and_is_no_part_of_the_error() {
+    let script =
+        "echo before >&2; echo 'progress: 40% rows' >&2; while [ ! -e go ]; do sleep 0.05; done; exit 1";
+    let bench = Bench::sh(script, "");
+    let handle = bench.enqueue(json!({})).await;
+    let end = Instant::now() + LONG;
+    let progress = loop {
+        assert!(Instant::now() < end, "no progress came");
+        match handle.message().await.unwrap().unwrap().progress {
+            Some(progress) => break progress,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((progress.fraction, progress.note.as_str()), (0.4, "rows"));
+    fs::write(bench.folder.path().join("go"), "").unwrap();
+    match handle.result(LONG).await {
+        Err(ResultError::Failed { failure, .. }) => assert_eq!(failure.message, "exit code 1: before"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_ends_the_command_by_term() {
     let bench =
         Bench::sh("trap 'echo heard > heard; exit 0' TERM; echo > ready; while :; do sleep 0.05; done", "");

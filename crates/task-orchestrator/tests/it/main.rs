@@ -4,6 +4,7 @@ mod bad_input;
 mod batch;
 mod command_line;
 mod crashes;
+mod examples;
 mod monitoring;
 mod outage;
 mod service;
