@@ -48,7 +48,7 @@ impl Link {
             Some(dialed) => dialed,
             None => {
                 let dialed = self.dialer.dial("waits").await;
-                dialed.map_err(|error| at_connect(&error, &self.target.shown))?
+                dialed.map_err(|error| at_connect(&error, &self.target))?
             }
         };
         let mut command = Cmd::new();

@@ -31,6 +31,7 @@ mod list;
 mod news;
 mod open;
 mod park;
+mod password;
 mod queue;
 mod queues;
 mod record;

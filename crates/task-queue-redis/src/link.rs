@@ -18,7 +18,7 @@ use crate::{
     beat::ToldToRunEmpty,
     block::Idle,
     clock::Clock,
-    dial::{ANSWER, CONNECT, Dialer, LIVES, Manager},
+    dial::{ANSWER, Dialer, LIVES, Manager},
     error::{at_connect, foreign, meaning},
     news::News,
     park::Parking,
@@ -54,7 +54,6 @@ impl Link {
             // the one that was used last is the likeliest to be good
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(CONNECT))
             .recycle_timeout(Some(LIVES))
             .runtime(Runtime::Tokio1)
             .build()
@@ -106,7 +105,7 @@ impl Link {
         }
         let mut connection = match self.pool.get().await {
             Ok(connection) => connection,
-            Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target.shown)),
+            Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target)),
             Err(error) => return Err(QueueError::unreachable(format!("{}: {error}", self.target.shown))),
         };
         let sent = commands.len();

@@ -30,7 +30,7 @@ impl RedisQueue {
         let text = match link.try_send(&["INFO", "everything"]).await? {
             Ok(text) => Some(Reply::single(text).text()?),
             Err(error) if error.code() == Some("NOPERM") => None,
-            Err(error) => return Err(at_connect(&error, &link.target.shown)),
+            Err(error) => return Err(at_connect(&error, &link.target)),
         };
         // CONFIG is often closed: then no more than every second is claimed
         let fsync = link.send(&["CONFIG", "GET", "appendfsync"], None).await.ok();
