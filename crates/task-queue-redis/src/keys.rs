@@ -90,6 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_kinds_of_keys_are_those_that_are_documented() {
+        let docs = include_str!("../../../docs/redis-layout.md");
+        for (suffix, kind) in KINDS {
+            assert!(docs.contains(&format!("\n| `{suffix}` | {kind} | ")), "{suffix}");
+        }
+    }
+
+    #[test]
     fn a_named_queue_is_one_slot_and_a_prefix_has_no_pattern_in_it() {
         assert_eq!(Keys::new("tf").unwrap().base(&Name::DEFAULT_QUEUE), "tf:{tasks}");
         for bad in ["", "a*", "a{b}", "a b", &"x".repeat(65)] {

@@ -4,49 +4,11 @@ use std::{collections::BTreeSet, pin::pin, time::Duration};
 
 use task_queue_redis::{RedisQueue, task_core::*};
 
-use crate::{server::Server, stage::*};
-
-/// The structures that a queue has, by the names of their keys without what is an incarnation, a priority or a name.
-const STRUCTURES: [&str; 38] = [
-    "alone",
-    "bell",
-    "call",
-    "cancel",
-    "claims",
-    "closed",
-    "delayed",
-    "dying",
-    "end:C",
-    "end:F",
-    "end:S",
-    "end:X",
-    "expiry",
-    "gens",
-    "gone",
-    "held",
-    "inbox",
-    "knows",
-    "label",
-    "leases",
-    "levels",
-    "meta",
-    "named",
-    "progress",
-    "ready",
-    "reg",
-    "replayable",
-    "retry",
-    "run",
-    "seen",
-    "state",
-    "suspects",
-    "tasks",
-    "uniq",
-    "unknown",
-    "void",
-    "waiting",
-    "wake",
-];
+use crate::{
+    layout::{structure_of, structures},
+    server::Server,
+    stage::*,
+};
 
 /// A queue whose structures are looked at after each step.
 struct Watched {
@@ -62,15 +24,13 @@ impl Watched {
         Self { server, queue, seen: BTreeSet::new() }
     }
 
+    fn keys(&self) -> Vec<String> {
+        self.server.say(&["keys", "tf:{tasks}:*"]).lines().map(str::to_owned).collect()
+    }
+
     /// The structures that there are now.
     fn structures(&self) -> BTreeSet<String> {
-        let keys = self.server.say(&["keys", "tf:{tasks}:*"]);
-        let suffixes = keys.lines().map(|key| &key["tf:{tasks}:".len()..]);
-        let kind = |suffix: &str| match suffix.split_once(':') {
-            Some(("end", _)) | None => suffix.to_owned(),
-            Some((kind, _)) => kind.to_owned(),
-        };
-        suffixes.map(kind).collect()
+        self.keys().iter().map(|key| structure_of(key).to_owned()).collect()
     }
 
     /// What this command answers for one of its keys.
@@ -78,9 +38,14 @@ impl Watched {
         self.server.say(&[command, &format!("tf:{{tasks}}:{structure}")])
     }
 
+    /// What is there now is as it is documented.
     fn look(&mut self) {
-        let now = self.structures();
-        self.seen.extend(now);
+        for key in self.keys() {
+            if self.seen.insert(structure_of(&key).to_owned()) {
+                let documented = structures().get(structure_of(&key)).copied();
+                assert_eq!(Some(self.server.say(&["type", &key]).as_str()), documented, "{key}");
+            }
+        }
     }
 
     /// The first claim of a worker that is idle if it wants one task alone.
@@ -163,7 +128,7 @@ async fn use_all_of_it(queue: &mut Watched) {
 async fn a_queue_whose_tasks_are_all_gone_has_no_structure_left_but_its_totals() {
     let mut queue = Watched::open().await;
     use_all_of_it(&mut queue).await;
-    assert_eq!(queue.seen, STRUCTURES.map(str::to_owned).into(), "each was used");
+    assert_eq!(queue.seen, structures().into_keys().map(str::to_owned).collect(), "each was used");
     for _ in 0..3 {
         queue.advance(3 * 24 * 3600).await;
     }

@@ -5,6 +5,7 @@ mod bounds;
 mod conformance;
 mod cost;
 mod keyspace;
+mod layout;
 mod look;
 mod outage;
 mod refusal;
