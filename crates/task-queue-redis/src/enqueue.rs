@@ -1,15 +1,14 @@
 //! Tasks come in.
 
 use deadpool_redis::redis::Value;
-use task_core::{Batch, EnqueueReply, Enqueued, Moment, QueueError, TaskMessage};
+use task_core::{Batch, EnqueueReply, Enqueued, Moment, Name, QueueError, TaskMessage};
 
 use crate::{
     ids::{id_of, stored_id},
     queue::RedisQueue,
-    queues::note_queue,
     record,
     reply::corrupt,
-    script,
+    script::{self, Call},
 };
 
 pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueReply, QueueError> {
@@ -23,21 +22,29 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
     }
     note_queue(redis, &batch.queue).await;
     let mut call = redis.call(&batch.queue);
-    let prints: Vec<u64> = batch.messages.iter().map(TaskMessage::fingerprint).collect();
-    for mut message in batch.messages {
-        message.enqueued_at = Some(redis.link.clock.now());
+    let now = redis.link.clock.now();
+    let mut messages = batch.messages;
+    call.arg(priorities(&messages));
+    call.number(messages.iter().filter(|message| is_special(message)).count() as u64);
+    for (n, message) in messages.iter().enumerate().filter(|(_, message)| is_special(message)) {
+        special(&mut call, n, message);
+    }
+    for message in &mut messages {
+        message.enqueued_at = Some(now);
         call.arg(stored_id(&message.id)).arg(message.to_record());
-        call.number(u64::from(message.priority)).arg(special(&message));
     }
     let mut reply = match redis.run(&script::ENQUEUE, &call, &batch.queue).await {
         Err(QueueError::Full(_)) => {
-            return Ok(EnqueueReply::new(vec![Enqueued::Full; prints.len()], durability));
+            return Ok(EnqueueReply::new(vec![Enqueued::Full; messages.len()], durability));
         }
         reply => reply?,
     };
     redis.time(&mut reply)?;
-    let mut answers = Vec::with_capacity(prints.len());
-    for print in prints {
+    if reply.is_empty() {
+        return Ok(EnqueueReply::new(vec![Enqueued::Queued; messages.len()], durability));
+    }
+    let mut answers = Vec::with_capacity(messages.len());
+    for message in messages {
         answers.push(match reply.value() {
             Value::Int(1) => Enqueued::Queued,
             Value::Int(_) => Enqueued::Full,
@@ -48,26 +55,47 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
             }
             view => {
                 let (status, found) = record::read(&batch.queue, view, None)?.identity();
-                Enqueued::Exists { status, same: found == print }
+                Enqueued::Exists { status, same: found == message.fingerprint() }
             }
         });
     }
     Ok(EnqueueReply::new(answers, durability))
 }
 
-/// What few tasks need, in the form that `enqueue.lua` reads.
-fn special(message: &TaskMessage) -> String {
-    let at = |moment: Option<Moment>| match moment {
-        Some(Moment::At(time)) => (time.as_millis().to_string(), String::new()),
-        Some(Moment::In(time)) => (String::new(), time.as_millis().to_string()),
-        None => Default::default(),
-    };
-    let lock = message.lock();
-    if message.start.is_none() && message.expires.is_none() && lock.is_none() && message.retention.is_none() {
-        return String::new();
+/// For people to look at, so nothing depends on it, and a server that refuses it is not asked twice.
+async fn note_queue(redis: &RedisQueue, queue: &Name) {
+    let key = redis.link.target.keys.queues();
+    if redis.link.first_use(queue)
+        && let Err(error) = redis.link.send(&["SADD", &key, queue.as_str()], None).await
+    {
+        tracing::debug!(%error, %queue, "the queue is not listed");
     }
-    let ((start_at, start_in), (end_at, end_in)) = (at(message.start), at(message.expires));
-    let keep = message.retention.map(|keep| keep.as_millis().to_string()).unwrap_or_default();
-    let print = message.fingerprint();
-    format!("{start_at},{start_in},{end_at},{end_in},{keep},{print:016x},{}", lock.unwrap_or_default())
+}
+
+/// Their priorities, a byte each; one where they are the same.
+fn priorities(messages: &[TaskMessage]) -> Vec<u8> {
+    let mut priorities: Vec<u8> = messages.iter().map(|message| message.priority).collect();
+    if priorities.windows(2).all(|pair| pair[0] == pair[1]) {
+        priorities.truncate(1);
+    }
+    priorities
+}
+
+/// Whether it needs more than its record and a place in a ready list.
+fn is_special(message: &TaskMessage) -> bool {
+    message.start.is_some() || message.expires.is_some() || message.unique.is_some()
+}
+
+/// What few tasks need; `n` is its place in the batch.
+fn special(call: &mut Call, n: usize, message: &TaskMessage) {
+    call.number(n as u64 + 1);
+    for moment in [message.start, message.expires] {
+        let (at, in_) = match moment {
+            Some(Moment::At(time)) => (time.as_millis().to_string(), String::new()),
+            Some(Moment::In(time)) => (String::new(), time.as_millis().to_string()),
+            None => Default::default(),
+        };
+        call.arg(at).arg(in_);
+    }
+    call.arg(message.lock().unwrap_or_default());
 }

@@ -18,7 +18,7 @@ use task_core::{Incarnation, Name, QueueError};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    link::Link,
+    connect::Link,
     script::{self, Call},
 };
 

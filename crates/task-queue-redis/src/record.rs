@@ -46,7 +46,10 @@ pub(crate) fn read(queue: &Name, view: Value, held: Option<&str>) -> Result<Seen
     match stored.first() {
         Some(b'G') => {
             let status = status_of(stored.get(1).copied());
-            Ok(Seen::Gone(status, fingerprint(stored.get(2..10).unwrap_or_default())))
+            let print = stored.slice(2.min(stored.len())..);
+            // a record of a message is longer than a fingerprint
+            let message = TaskMessage::from_record(queue.clone(), id, &print);
+            Ok(Seen::Gone(status, message.map_or_else(|_| fingerprint(&print), |m| m.fingerprint())))
         }
         Some(b'0'..=b'9') => ended(queue, id, &stored).map(|task| Seen::Task(Box::new(task))),
         _ => live(queue, id, stored, view, held).map(|task| Seen::Task(Box::new(task))),

@@ -57,21 +57,23 @@ impl Script {
     }
 }
 
-/// The arguments of a call.
+/// The arguments of a call, behind one another, and where each ends.
 pub(crate) struct Call {
     base: String,
-    args: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl Call {
     /// A call on a named queue's keys.
     pub(crate) fn new(base: String) -> Self {
-        Self { base, args: Vec::new() }
+        Self { base, bytes: Vec::new(), ends: Vec::new() }
     }
 
     /// One more argument.
-    pub(crate) fn arg(&mut self, arg: impl Into<Vec<u8>>) -> &mut Self {
-        self.args.push(arg.into());
+    pub(crate) fn arg(&mut self, arg: impl AsRef<[u8]>) -> &mut Self {
+        self.bytes.extend_from_slice(arg.as_ref());
+        self.ends.push(self.bytes.len());
         self
     }
 
@@ -81,10 +83,13 @@ impl Call {
     }
 
     fn command(&self, name: &str, script: &str) -> redis::Cmd {
-        let mut command = redis::cmd(name);
-        command.arg(script).arg(1).arg(&self.base);
-        for arg in &self.args {
-            command.arg(arg.as_slice());
+        let mut command =
+            redis::Cmd::with_capacity(self.ends.len() + 4, self.bytes.len() + script.len() + 64);
+        command.arg(name).arg(script).arg(1).arg(&self.base);
+        let mut start = 0;
+        for end in &self.ends {
+            command.arg(&self.bytes[start..*end]);
+            start = *end;
         }
         command
     }

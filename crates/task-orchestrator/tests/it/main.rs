@@ -4,7 +4,6 @@ mod bad_input;
 mod batch;
 mod command_line;
 mod crashes;
-mod examples;
 mod monitoring;
 mod outage;
 mod service;

@@ -49,7 +49,8 @@ end
 
 -- What is known of a task beyond its message; absent for a plain task that never ended an attempt. Fields:
 -- s F|X final with its message kept; a, f, c, r, g attempts (ended), failures, crashes, releases, generation;
--- x expires at, until an attempt has ended; u unique lock; k retention; fp fingerprint; b, bt the record that its worker settled last, and when;
+-- x expires at, until an attempt has ended; u unique lock; k retention and fp fingerprint, as its worker settled it; b, bt
+-- the record that its worker settled last, and when;
 -- o a cancel won over that; w why it ended here; e, n ended at, kept until; l how and by which token it was settled
 -- last; lw, ls its last worker's label and start; t its entry still lies in a ready list; p where it waits aside
 -- (`q` suspects, `n`+name); pg last progress; d its params were dropped.
@@ -136,10 +137,20 @@ local function unlock(id, s)
   if s.u and call('HGET', UNIQ, s.u) == id then call('HDEL', UNIQ, s.u) end
 end
 
+-- The retention that a message asks for. It is read out of the message, as scripts read nothing else of it: so few tasks
+-- end here that a structure for it would cost all the others more. The params are bytes, which this library can't read, and
+-- text of the same length takes the same form.
+local function retention(id)
+  local function to_text(key, form) return key .. string.char(string.byte(form) + 21) end
+  local record = string.gsub(string.sub(call('HGET', TASKS, id), 5), '(\161p)([\196-\198])', to_text, 1)
+  local read, message = pcall(cmsgpack.unpack, record)
+  return read and type(message) == 'table' and tonumber(message.k) or nil
+end
+
 -- Ends a task whose message is kept, so that it can be replayed.
 local function finish(id, s, status, why, now, total)
   s.s, s.w, s.e, s.p = status, why, now, nil
-  s.n = now + (s.k or KEEP[status])
+  s.n = now + (s.k or retention(id) or KEEP[status])
   s.pg = call('HGET', PROGRESS, id) or nil
   if s.pg then call('HDEL', PROGRESS, id) end
   if s.x then call('ZREM', EXPIRY, id) s.x = nil end

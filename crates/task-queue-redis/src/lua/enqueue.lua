@@ -1,83 +1,101 @@
 -- Takes tasks in. Without allow-oom: over maxmemory it is refused before it runs.
 -- KEYS 1 base
--- ARGV n times (id, record `M`…, priority, special); special is '' or
---      `start at,start in,expires at,expires in,retention,fingerprint,lock`, times in ms, the lock last as it may be any text
--- reply now, n times: 1 queued | 0 full | id of the owner of its unique key | view of the task that has this id
+-- ARGV 1 priorities, a byte for each task, or one for all if they are the same 2 how many are special
+--      then for each special one: its place, start at, start in, expires at, expires in, lock; times in ms, '' for none
+--      then n times (id, record `M`…)
+-- reply now, and nothing more if all are queued; else n times: 1 queued | 0 full | id of the owner of its unique key |
+--      view of the task that has this id
 -- guarantees per task all or nothing; an id that is there is left as it is; a lock has one live owner
 local now = clock()
-local n = #ARGV / 4
-local limit = tonumber(call("HGET", META, "limit") or "")
-local room = nil
+local priorities, specials = ARGV[1], tonumber(ARGV[2])
+local first = 3 + 6 * specials
+local ids = {}
+for i = first, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+local n = #ids
+
+local limit, room = tonumber(call('HGET', META, 'limit') or ''), nil
 if limit then
   local waiting = call('HLEN', TASKS) - math.max(0, call('HLEN', RUN) - 1) - call('ZCARD', GONE)
   for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do waiting = waiting - call('ZCARD', END .. status) end
   room = limit - waiting
 end
-local ids, answers = {}, { int(now) }
-for i = 1, n do ids[i] = ARGV[4 * i - 3] end
 local there = call('HMGET', TASKS, unpack(ids))
-local seen, locks, sets, levels, new = {}, {}, {}, {}, {} -- `new` in their order, since levels are first in first out
+local seen, plain = {}, specials == 0 and (not room or room >= n)
 for i = 1, n do
-  local id, special = ids[i], ARGV[4 * i]
+  local id = ids[i]
+  if there[i] or seen[id] then plain = false end
+  seen[id] = true
+end
+
+-- Those of `list` behind each other in the ready lists of their priorities; `places` are theirs among all.
+local function make_ready(list, places)
+  if #priorities == 1 then return ready(string.byte(priorities), list) end
+  local levels = {}
+  for i = 1, #list do
+    local p = string.byte(priorities, places and places[i] or i)
+    local level = levels[p] or {}
+    levels[p] = level
+    level[#level + 1] = list[i]
+  end
+  for p, level in pairs(levels) do ready(p, level) end
+end
+
+if plain then
+  call('HSET', TASKS, unpack(ARGV, first))
+  make_ready(ids)
+  call('HINCRBY', META, 'tQ', n)
+  return { int(now) }
+end
+
+local special = {}
+for i = 3, first - 1, 6 do special[tonumber(ARGV[i])] = i end
+local answers, locks, sets, new = { int(now) }, {}, {}, {}
+seen = {}
+for i = 1, n do
+  local id, at = ids[i], special[i]
+  local record = ARGV[first + 2 * i - 1]
+  local lock = at and ARGV[at + 5] ~= '' and ARGV[at + 5]
+  local owner = lock and (locks[lock] or call('HGET', UNIQ, lock))
   local answer = 1
   if there[i] then
     answer = view(id, there[i])
   elseif seen[id] then
     answer = { id, seen[id] }
+  elseif owner then
+    answer = owner
+  elseif room and room <= 0 then
+    answer = 0
   else
-    local lock, f = nil, nil
-    if special ~= '' then
-      f = { string.match(special, '^(%d*),(%d*),(%d*),(%d*),(%d*),(%x*),(.*)$') }
-      lock = f[7] ~= '' and f[7]
-    end
-    local owner = lock and (locks[lock] or call('HGET', UNIQ, lock))
-    if owner then
-      answer = owner
-    elseif room and room <= 0 then
-      answer = 0
-    else
-      if room then room = room - 1 end
-      local record, p = ARGV[4 * i - 2], tonumber(ARGV[4 * i - 1])
-      seen[id] = record
-      sets[#sets + 1] = id
-      sets[#sets + 1] = record
-      if lock then locks[lock] = id end
-      new[#new + 1] = { id = id, p = p, f = f }
-    end
+    if room then room = room - 1 end
+    seen[id] = record
+    if lock then locks[lock] = id end
+    sets[#sets + 1] = id
+    sets[#sets + 1] = record
+    new[#new + 1] = i
   end
   answers[i + 1] = answer
 end
-if #sets > 0 then
-  call('HSET', TASKS, unpack(sets))
-  for i = 1, #new do
-    local id, p, f = new[i].id, new[i].p, new[i].f
-    local start = 0
-    if f then
-      start = tonumber(f[1]) or (tonumber(f[2]) and now + tonumber(f[2])) or 0
-      local ends = tonumber(f[3]) or (tonumber(f[4]) and now + tonumber(f[4]))
-      local s = {}
-      if f[7] ~= '' then
-        s.u = f[7]
-        call('HSET', UNIQ, f[7], id)
-      end
-      if ends then
-        s.x = ends
-        call('ZADD', EXPIRY, int(ends), id)
-      end
-      if f[5] ~= '' then
-        s.k = tonumber(f[5])
-        s.fp = string.gsub(f[6], '%x%x', function(h) return string.char(tonumber(h, 16)) end)
-      end
-      if next(s) then keep(id, s) end
-    end
-    if start > now then
-      schedule(DELAYED, start, p, id)
-    else
-      levels[p] = levels[p] or {}
-      table.insert(levels[p], id)
-    end
+if #new == 0 then return answers end
+call('HSET', TASKS, unpack(sets))
+local list, places = {}, {}
+for _, i in ipairs(new) do
+  local id, at, start = ids[i], special[i], 0
+  if at then
+    local start_at, start_in = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local ends, ends_in, lock = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), ARGV[at + 5]
+    start = start_at or (start_in and now + start_in) or 0
+    ends = ends or (ends_in and now + ends_in)
+    if lock ~= '' then call('HSET', UNIQ, lock, id) end
+    if ends then call('ZADD', EXPIRY, int(ends), id) end
+    if ends or lock ~= '' then keep(id, { x = ends, u = lock ~= '' and lock or nil }) end
   end
-  for p, list in pairs(levels) do ready(p, list) end
-  call('HINCRBY', META, 'tQ', #sets / 2)
+  if start > now then
+    schedule(DELAYED, start, string.byte(priorities, #priorities == 1 and 1 or i), id)
+  else
+    list[#list + 1] = id
+    places[#places + 1] = i
+  end
 end
+make_ready(list, places)
+call('HINCRBY', META, 'tQ', #new)
 return answers

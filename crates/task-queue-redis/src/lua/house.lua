@@ -113,7 +113,8 @@ local function reap(now, grace)
   end
 end
 
--- Final tasks whose time is over; an id whose retention was shorter than ten minutes leaves a stub until then.
+-- Final tasks whose time is over; an id whose retention was shorter than ten minutes leaves a stub until then: its status
+-- and fingerprint, or its message where that has to tell the fingerprint.
 local function drop(status, ids, now)
   local recs = call('HMGET', TASKS, unpack(ids))
   local gone, kept = {}, {}
@@ -121,7 +122,7 @@ local function drop(status, ids, now)
     local id, rec, ended, print = ids[i], recs[i], 0, ''
     if rec and string.sub(rec, 1, 1) == 'M' then
       local s = state(id)
-      ended, print = s.e or 0, s.fp or ''
+      ended, print = s.e or 0, s.fp or rec
       if s.t then call('HINCRBY', VOID, id, 1) end
       call('HDEL', STATE, id)
       call('ZREM', REPLAYABLE, id)

@@ -14,7 +14,6 @@ mod process;
 mod run;
 mod spawn;
 mod spec;
-mod stderr;
 mod template;
 
 pub use file::{TaskFile, TaskFileError};
