@@ -125,6 +125,7 @@ impl TaskWorker {
     pub async fn run(self) -> Result<(), WorkerError> {
         let (sender, receiver) = watch::channel(Stop::Run);
         let signals = Signals::new()?;
+        self.introduce();
         let status = watch::Sender::new(Status::default());
         let speaks = speak(status.subscribe());
         // neither signals nor status end by themselves, and both are done with when the worker is
@@ -187,6 +188,18 @@ impl TaskWorker {
             ended = self.serve(receiver, watch::Sender::default(), drain) => ended,
             () = tell => Ok(Drained::default()),
         }
+    }
+
+    /// What whoever starts a worker by hand wants to see first.
+    fn introduce(&self) {
+        let queues: Vec<&str> = self.settings.queues.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self.registry.names().map(Name::as_str).collect();
+        tracing::info!(
+            worker = self.settings.label,
+            queues = queues.join(" "),
+            tasks = names.join(" "),
+            "works"
+        );
     }
 
     async fn serve(

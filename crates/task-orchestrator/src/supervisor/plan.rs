@@ -84,6 +84,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
 /// The longest pause after a death under a task: its neighbours wait for the next start.
 const UNDER_A_TASK: Duration = Duration::from_secs(1);
+/// And so often the pause doubles for such deaths: to 0.8 s, so that the next one is told as it will be.
+const UNDER_A_TASK_BACKOFFS: u32 = 3;
 /// A program that says nothing is taken to be ready when it has lived so long.
 const SETTLED: Duration = Duration::from_secs(1);
 /// What a second signal leaves to a worker that gives back its tasks.
@@ -286,6 +288,7 @@ impl Plan {
         let counted = |seat: &&mut Seat| seat.failures.iter().any(|(_, failed)| *failed == start);
         let Some(seat) = self.seats.iter_mut().find(counted) else { return };
         seat.failures.retain(|(_, failed)| *failed != start);
+        seat.backoffs = seat.backoffs.min(UNDER_A_TASK_BACKOFFS);
         match &mut seat.rest {
             Rest::Parked(_) if !seat.on_trial => seat.rest = Rest::Backoff(now),
             Rest::Backoff(at) => *at = (*at).min(now + UNDER_A_TASK),
