@@ -1,6 +1,6 @@
 use std::{
     net::TcpListener,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -25,11 +25,7 @@ impl RedisServer {
     pub fn start(args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0")
-                .expect("a free port")
-                .local_addr()
-                .expect("its number")
-                .port();
+            let port = Self::free_port();
             let folder = tempfile::tempdir().expect("a folder");
             if let Some(child) = launch(port, &args, &folder) {
                 return Self { child, port, args, folder };
@@ -38,18 +34,53 @@ impl RedisServer {
         panic!("no redis-server got ready with {args:?}")
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address, `127.0.0.1:PORT`, as a queue URL.
     pub fn url(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Sends it a command by redis-cli.
+    /// A loopback port on which nobody listened a moment ago.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn free_port() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.local_addr().expect("its number").port()
+    }
+
+    /// Sends it a command by redis-cli, and answers the lines of the reply.
     ///
     /// # Panics
     /// If it is refused.
-    pub fn command(&self, words: &[&str]) {
-        let sent = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(words).output();
-        assert!(sent.expect("redis-cli comes with redis-server").status.success());
+    pub fn command(&self, words: &[&str]) -> String {
+        let sent = self.cli(words);
+        let answer = String::from_utf8_lossy(&sent.stdout).trim_end().to_owned();
+        assert!(
+            sent.status.success(),
+            "redis-cli {words:?}: {answer}{}",
+            String::from_utf8_lossy(&sent.stderr)
+        );
+        answer
+    }
+
+    fn cli(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("redis-cli");
+        command.args(["-e", "-p", &self.port.to_string()]).args(words);
+        command.output().expect("redis-cli comes with redis-server")
+    }
+
+    /// Ends it as its operator does.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn stop(&mut self) {
+        self.cli(&["shutdown"]); // it closes the connection in place of an answer
+        self.child.wait().expect("it ended");
     }
 
     /// Ends it as a crash does.

@@ -1,84 +1,29 @@
-//! A redis-server of the test's own, ended by its process id.
+//! A redis-server of the test's own, as the tests speak of it.
 
-use std::{
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::ops::{Deref, DerefMut};
 
 use task_queue_redis::RedisQueue;
+use task_testkit::RedisServer;
 
 pub(crate) struct Server {
-    child: Child,
+    server: RedisServer,
     pub(crate) port: u16,
-    dir: tempfile::TempDir,
-    args: Vec<String>,
 }
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    RedisServer::free_port()
 }
 
 impl Server {
-    /// Starts one on a free loopback port. Another test may take the port first: then this server ends at once, and the
-    /// next port is tried, since a test that speaks to another test's server fails for no reason of its own.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let end = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < end {
-            if let Some(server) = Self::try_start(args, end) {
-                return server;
-            }
-        }
-        panic!("no redis-server got ready within 20 s")
-    }
-
-    fn try_start(args: &[&str], end: Instant) -> Option<Self> {
-        let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
-        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let child = spawn(port, dir.path(), &args);
-        let mut server = Self { child, port, dir, args };
-        server.gets_ready(end).then_some(server)
-    }
-
-    fn gets_ready(&mut self, end: Instant) -> bool {
-        let log = self.dir.path().join("log");
-        while Instant::now() < end && self.child.try_wait().unwrap().is_none() {
-            if std::fs::read_to_string(&log).unwrap_or_default().contains("Ready to accept connections") {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        false
-    }
-
-    /// Ends it as its operator does; what it persists is kept.
-    pub(crate) fn stop(&mut self) {
-        let port = self.port.to_string();
-        // it closes the connection in place of an answer
-        Command::new("redis-cli").args(["-p", &port, "shutdown"]).output().expect("redis-cli is installed");
-        self.child.wait().unwrap();
-        std::fs::remove_file(self.dir.path().join("log")).unwrap();
-    }
-
-    /// Starts it again on its port, with what it persisted.
-    pub(crate) fn start_again(&mut self) {
-        self.child = spawn(self.port, self.dir.path(), &self.args);
-        assert!(self.gets_ready(Instant::now() + Duration::from_secs(20)), "it starts again");
+        let server = RedisServer::start(args);
+        Self { port: server.port(), server }
     }
 
     /// Speaks to it by hand, as a person would with redis-cli; answers its lines.
     pub(crate) fn say(&self, words: &[&str]) -> String {
-        let port = self.port.to_string();
-        let said = Command::new("redis-cli")
-            .args(["-p", &port])
-            .args(words)
-            .output()
-            .expect("redis-cli is installed");
-        let answer = String::from_utf8_lossy(&said.stdout).trim_end().to_owned();
-        assert!(said.status.success(), "redis-cli {words:?}: {answer}");
-        answer
+        self.command(words)
     }
 
     /// Waits until so many of the clients of this name are in this command.
@@ -93,23 +38,20 @@ impl Server {
 
     /// A queue on it.
     pub(crate) async fn queue(&self) -> RedisQueue {
-        RedisQueue::connect(&format!("127.0.0.1:{}", self.port)).await.unwrap()
+        RedisQueue::connect(&self.url()).await.unwrap()
     }
 }
 
-fn spawn(port: u16, dir: &Path, args: &[String]) -> Child {
-    Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--logfile", "log", "--dir"])
-        .arg(dir)
-        .args(args)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed")
+impl Deref for Server {
+    type Target = RedisServer;
+
+    fn deref(&self) -> &RedisServer {
+        &self.server
+    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut RedisServer {
+        &mut self.server
     }
 }

@@ -1,6 +1,8 @@
 use std::time::{Duration, Instant};
 
-use crate::server::{Ran, Server, free_port, taskctl};
+use task_testkit::RedisServer;
+
+use crate::server::{Ran, Server, taskctl};
 
 #[test]
 fn what_is_wrong_by_itself_is_told_with_its_remedy_before_anything_is_opened() {
@@ -43,7 +45,7 @@ fn what_is_wrong_by_itself_is_told_with_its_remedy_before_anything_is_opened() {
 
 #[test]
 fn a_port_where_no_redis_answers_is_named_within_the_time_given() {
-    let url = format!("redis://:secret@127.0.0.1:{}", free_port());
+    let url = format!("redis://:secret@127.0.0.1:{}", RedisServer::free_port());
     let start = Instant::now();
     let line = ["-q", &url, "--connect-timeout", "0.5", "stats"];
     let ran = Ran::of(taskctl(&line).output().unwrap()).exits(3);
@@ -65,13 +67,14 @@ fn a_server_that_accepts_and_never_answers_is_given_up_in_time() {
 fn a_wrong_password_is_refused_at_once_and_never_shown() {
     let server = Server::start(&["--requirepass", "right"]);
     let start = Instant::now();
-    for url in [server.url.clone(), format!("redis://:wr0ng@{}", server.url)] {
+    for url in [server.url(), format!("redis://:wr0ng@{}", server.url())] {
         let ran =
             Ran::of(taskctl(&["-q", &url, "--connect-timeout", "60", "stats"]).output().unwrap()).exits(3);
         assert!(!ran.err.contains("wr0ng") && ran.err.contains("refuses us"), "{ran:?}");
     }
     assert!(start.elapsed() < Duration::from_secs(30), "time does not mend a password");
-    Ran::of(taskctl(&["-q", &format!("redis://:right@{}", server.url), "queues"]).output().unwrap()).exits(0);
+    Ran::of(taskctl(&["-q", &format!("redis://:right@{}", server.url()), "queues"]).output().unwrap())
+        .exits(0);
 }
 
 #[test]
@@ -84,9 +87,9 @@ fn the_url_in_the_environment_is_not_shown_in_the_help() {
 #[test]
 fn the_queue_comes_from_the_flag_else_from_the_environment() {
     let server = Server::start(&[]);
-    let (host, port) = server.url.split_once(':').unwrap();
     let nowhere = "127.0.0.1:1";
-    let here = server.url.as_str();
+    let here = &*server.url();
+    let (host, port) = here.split_once(':').unwrap();
     for (line, env) in [
         (&["-q", here, "queues"][..], &[("TASK_QUEUE", nowhere), ("REDIS_URL", nowhere)][..]),
         (&["queues"], &[("TASK_QUEUE", here), ("REDIS_URL", nowhere)]),

@@ -2,10 +2,9 @@
 
 use std::{
     io::Write as _,
-    net::TcpListener,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -14,40 +13,17 @@ use task_core::{
     Settlement, encode,
 };
 use task_queue_redis::RedisQueue;
+use task_testkit::RedisServer;
 
-/// It ends with the test, by its process id.
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) url: String,
-    _dir: tempfile::TempDir,
-}
+pub(crate) struct Server(RedisServer);
 
 impl Server {
-    /// On a free port. Another test may take the port first: then this server ends at once, and another port is tried.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let end = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < end {
-            let port = free_port();
-            let dir = tempfile::tempdir().unwrap();
-            let log = dir.path().join("log");
-            let child = Command::new("redis-server")
-                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-                .arg(dir.path())
-                .arg("--logfile")
-                .arg(&log)
-                .args(args)
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("redis-server is installed");
-            let mut server = Self { child, url: format!("127.0.0.1:{port}"), _dir: dir };
-            while Instant::now() < end && server.child.try_wait().unwrap().is_none() {
-                if std::fs::read_to_string(&log).unwrap_or_default().contains("Ready to accept connections") {
-                    return server;
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        }
-        panic!("no redis-server got ready within 20 s")
+        Self(RedisServer::start(args))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
     }
 
     /// Runs `taskctl` with these words.
@@ -68,12 +44,12 @@ impl Server {
 
     pub(crate) fn command(&self, line: &[&str]) -> Command {
         let mut command = taskctl(line);
-        command.env("TASK_QUEUE", &self.url);
+        command.env("TASK_QUEUE", self.url());
         command
     }
 
     pub(crate) async fn queue(&self) -> RedisQueue {
-        RedisQueue::connect(&self.url).await.unwrap()
+        RedisQueue::connect(&self.url()).await.unwrap()
     }
 
     /// Ends the next `n` tasks of the queue `tasks`, each as told by its params: a number is returned doubled, and
@@ -102,17 +78,6 @@ impl Server {
             }
         }
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// `taskctl` with these words, and nothing of the environment that it reads.
