@@ -23,10 +23,14 @@ pub(crate) enum Answer {
         /// Of the workers that may take it, if it waits for one.
         slots: Option<Slots>,
     },
+    /// Why there is no result yet, while it is waited for.
+    Waits(Box<Explanation>),
     NoTask {
         id: TaskId,
         queue: Name,
         expired: bool,
+        /// Another named queue that has a task of this id.
+        elsewhere: Option<Name>,
     },
     Cancelled {
         id: TaskId,
@@ -38,6 +42,8 @@ pub(crate) enum Answer {
         id: Option<TaskId>,
         queue: Name,
         answer: ControlAnswer,
+        /// Nobody has enqueued anything in this named queue: its name may be a slip.
+        unused: bool,
     },
     /// So many FAILED tasks run again; those that do not were told before.
     ReplayedAll(u64),

@@ -52,6 +52,7 @@ impl Exit {
             Answer::Refused(Refusal { wrong_input: true, .. }) => Self::Usage,
             Answer::Refused(_) => Self::Refused,
             Answer::Status(_)
+            | Answer::Waits(_)
             | Answer::Explained { .. }
             | Answer::Tasks { .. }
             | Answer::Stats { .. }

@@ -17,11 +17,40 @@ async fn look(
     id: &TaskId,
     found: fn(Box<ResultMessage>) -> Answer,
 ) -> Result<Answer, QueueError> {
-    let lookup = patiently(PATIENCE, Lost::IsSentAgain, || queue.result(name, id)).await?;
-    Ok(match lookup {
-        Lookup::Found(record) => found(record),
-        other => Answer::NoTask { id: id.clone(), queue: name.clone(), expired: other == Lookup::Expired },
-    })
+    match patiently(PATIENCE, Lost::IsSentAgain, || queue.result(name, id)).await? {
+        Lookup::Found(record) => Ok(found(record)),
+        other => no_task(queue, name, id, other == Lookup::Expired).await,
+    }
+}
+
+/// There is none of this id, as far as this named queue goes; whoever looks may have forgotten to name the other.
+pub(super) async fn no_task(
+    queue: &TaskQueue,
+    name: &Name,
+    id: &TaskId,
+    expired: bool,
+) -> Result<Answer, QueueError> {
+    let elsewhere = if expired { None } else { elsewhere(queue, name, id).await? };
+    Ok(Answer::NoTask { id: id.clone(), queue: name.clone(), expired, elsewhere })
+}
+
+async fn elsewhere(queue: &TaskQueue, name: &Name, id: &TaskId) -> Result<Option<Name>, QueueError> {
+    /// One may have made very many named queues.
+    const MOST: usize = 100;
+    for other in used(queue).await?.into_iter().filter(|other| other != name).take(MOST) {
+        if let Lookup::Found(_) = patiently(PATIENCE, Lost::IsSentAgain, || queue.result(&other, id)).await? {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
+/// The named queues in which something was enqueued; none where the backend does not know them.
+pub(super) async fn used(queue: &TaskQueue) -> Result<Vec<Name>, QueueError> {
+    match patiently(PATIENCE, Lost::IsSentAgain, || queue.queues()).await {
+        Err(QueueError::Unsupported { .. }) => Ok(Vec::new()),
+        names => names,
+    }
 }
 
 pub(super) async fn result(queue: &TaskQueue, name: &Name, id: &TaskId) -> Result<Answer, QueueError> {
@@ -33,20 +62,17 @@ pub(super) async fn status(queue: &TaskQueue, name: &Name, id: &TaskId) -> Resul
 }
 
 pub(super) async fn explain(queue: &TaskQueue, name: &Name, id: &TaskId) -> Result<Answer, QueueError> {
+    // first, since it also sweeps: a task that has expired is not to be told as one that waits
+    let stats = match patiently(PATIENCE, Lost::IsSentAgain, || queue.stats(name)).await {
+        Err(QueueError::Unsupported { .. }) => None,
+        stats => Some(stats?),
+    };
     let explain = patiently(PATIENCE, Lost::IsSentAgain, || queue.explain(name, id));
     // where there is no explanation, its status says whether the task was there at all
     let Some(explanation) = explain.await? else { return status(queue, name, id).await };
     let waits_for_a_slot = explanation.record.status == TaskStatus::Pending
         && explanation.reasons.iter().all(|reason| matches!(reason, Reason::Behind { .. }));
-    let slots = if waits_for_a_slot {
-        match patiently(PATIENCE, Lost::IsSentAgain, || queue.stats(name)).await {
-            Ok(stats) => Some(Slots::of(&stats, &explanation.record.task)),
-            Err(QueueError::Unsupported { .. }) => None,
-            Err(error) => return Err(error),
-        }
-    } else {
-        None
-    };
+    let slots = stats.filter(|_| waits_for_a_slot).map(|stats| Slots::of(&stats, &explanation.record.task));
     Ok(Answer::Explained { explanation: Box::new(explanation), slots })
 }
 

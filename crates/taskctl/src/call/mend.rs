@@ -1,10 +1,13 @@
 //! Commands that change what is in a queue.
 
 use task_core::{
-    Command, ControlAnswer, Filter, Name, Queue as _, QueueError, TaskId, TaskQueue, TaskStatus,
+    CancelAnswer, Command, ControlAnswer, Filter, Name, Queue as _, QueueError, TaskId, TaskQueue, TaskStatus,
 };
 
-use super::{Tell, Trouble};
+use super::{
+    Tell, Trouble,
+    look::{no_task, used},
+};
 use crate::{
     answer::{Answer, Deed, Refusal},
     connect::{Lost, patiently},
@@ -12,6 +15,9 @@ use crate::{
 
 pub(super) async fn cancel(queue: &TaskQueue, name: &Name, id: TaskId) -> Result<Answer, QueueError> {
     let answer = queue.handle_in::<()>(name.clone(), id.clone()).cancel().await?;
+    if answer == CancelAnswer::NotFound {
+        return no_task(queue, name, &id, false).await;
+    }
     Ok(Answer::Cancelled { id, queue: name.clone(), answer })
 }
 
@@ -21,8 +27,13 @@ pub(super) async fn control(
     deed: Deed,
     id: Option<TaskId>,
 ) -> Result<Answer, QueueError> {
+    // looked up before, since some backends know a queue from then on
+    let unused = id.is_none() && !used(queue).await?.contains(name);
     let answer = send(queue, name, deed, id.as_ref()).await?;
-    Ok(Answer::Controlled { deed, id, queue: name.clone(), answer })
+    if let (ControlAnswer::NotFound, Some(id)) = (&answer, &id) {
+        return no_task(queue, name, id, false).await;
+    }
+    Ok(Answer::Controlled { deed, id, queue: name.clone(), answer, unused })
 }
 
 async fn send(

@@ -3,9 +3,10 @@
 mod look;
 mod mend;
 
-use std::io;
+use std::{io, time::Duration};
 
-use task_core::{Enqueued, Name, QueueError, ResultError, TaskHandle, TaskId, TaskMessage, TaskQueue};
+use task_core::{Enqueued, Name, Queue as _, QueueError, ResultError, TaskId, TaskMessage, TaskQueue};
+use tokio::time::Instant;
 
 use crate::{
     answer::Answer,
@@ -52,7 +53,7 @@ pub(crate) async fn call(
         Command::ReplayAllFailed => return mend::replay_all_failed(queue, name, tell).await,
         Command::Result { id, wait: None } => tell(look::result(queue, name, &id).await?)?,
         Command::Result { id, wait: Some(time) } => {
-            tell(wait(&queue.handle_in(name.clone(), id), time).await?)?;
+            return wait(queue, name, id, time, tell).await;
         }
         Command::Status(id) => tell(look::status(queue, name, &id).await?)?,
         Command::Explain(id) => tell(look::explain(queue, name, &id).await?)?,
@@ -81,25 +82,48 @@ async fn enqueue(
     let waits = asked.is_some();
     tell(Answer::Enqueued { id: id.clone(), queue: name.clone(), task, answer, waits })?;
     if let Some(time) = asked.filter(|_| is_there) {
-        tell(wait(&queue.handle_in(name, id), time).await?)?;
+        wait(queue, &name, id, time, tell).await?;
     }
     Ok(())
 }
 
-async fn wait(handle: &TaskHandle<()>, time: Wait) -> Result<Answer, Trouble> {
-    // without end means hour after hour, since no clock counts that far
-    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
-    let missing = |id: TaskId, expired| Answer::NoTask { id, queue: handle.queue().clone(), expired };
+/// Tells the result, and until then, ever more rarely, why there is none: a wait that says nothing looks like one that
+/// hangs.
+async fn wait(
+    queue: &TaskQueue,
+    name: &Name,
+    id: TaskId,
+    time: Wait,
+    tell: &mut Tell<'_>,
+) -> Result<(), Trouble> {
+    const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+    let mut silence = Duration::from_secs(5);
+    let handle = queue.handle_in::<()>(name.clone(), id.clone());
+    let end = match time {
+        Wait::For(time) => Instant::now().checked_add(time),
+        Wait::WithoutEnd => None,
+    };
     loop {
-        let once = if let Wait::For(time) = time { time } else { HOUR };
-        return match handle.finished(once).await {
-            Ok(record) if !record.status.is_final() && time == Wait::WithoutEnd => continue,
-            Ok(record) => Ok(Answer::Result(Box::new(record))),
-            Err(ResultError::NotFound { id, .. }) => Ok(missing(id, false)),
-            Err(ResultError::Expired { id }) => Ok(missing(id, true)),
-            Err(ResultError::Queue(error)) => Err(error.into()),
-            Err(other) => Err(QueueError::Corrupt(other.to_string()).into()),
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let once = left.map_or(silence, |left| left.min(silence));
+        let record = match handle.finished(once).await {
+            Ok(record) => record,
+            Err(ResultError::NotFound { id, .. }) => {
+                return Ok(tell(look::no_task(queue, name, &id, false).await?)?);
+            }
+            Err(ResultError::Expired { id }) => {
+                return Ok(tell(look::no_task(queue, name, &id, true).await?)?);
+            }
+            Err(ResultError::Queue(error)) => return Err(error.into()),
+            Err(other) => return Err(QueueError::Corrupt(other.to_string()).into()),
         };
+        if record.status.is_final() || left.is_some_and(|left| left <= silence) {
+            return Ok(tell(Answer::Result(Box::new(record)))?);
+        }
+        if let Ok(Some(explanation)) = queue.explain(name, &id).await {
+            tell(Answer::Waits(Box::new(explanation)))?;
+        }
+        silence = (2 * silence).min(LONGEST_SILENCE);
     }
 }
 

@@ -154,17 +154,54 @@ async fn an_export_is_what_waits_and_its_import_is_the_same_tasks() {
     }
 }
 
+/// "no such task", said one hour long of a task in another named queue.
+#[tokio::test]
+async fn a_task_that_is_in_another_named_queue_is_found_there() {
+    let queue = TaskQueue::new(with(&[]).await);
+    let mut other = message("a");
+    other.queue = "mail".parse().unwrap();
+    queue.enqueue_messages(vec![other]).await.unwrap();
+    let id: TaskId = "a".parse().unwrap();
+    for command in [
+        Command::Status(id.clone()),
+        Command::Explain(id.clone()),
+        Command::Cancel(id.clone()),
+        Command::Control(Deed::Replay, Some(id.clone())),
+        Command::Result { id: id.clone(), wait: Some(Wait::WithoutEnd) },
+    ] {
+        let answer = one(&queue, command).await;
+        assert_eq!(Exit::of(&answer), Exit::NoTask);
+        assert!(
+            matches!(&answer, Answer::NoTask { elsewhere: Some(name), .. } if *name == "mail"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_nobody_used_is_paused_with_a_word() {
+    let queue = TaskQueue::new(with(&["a"]).await);
+    let pause = || Command::Control(Deed::Pause, None);
+    assert!(matches!(one(&queue, pause()).await, Answer::Controlled { unused: false, .. }));
+    let queue = TaskQueue::new(MemoryQueue::new());
+    assert!(matches!(one(&queue, pause()).await, Answer::Controlled { unused: true, .. }));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wait_without_end_outlasts_the_hours_and_one_with_an_end_says_what_is_so_then() {
     let memory = with(&["a"]).await;
     let queue = TaskQueue::new(memory.clone());
     let wait = |time| Command::Result { id: "a".parse().unwrap(), wait: Some(time) };
-    let late = one(&queue, wait(Wait::For(std::time::Duration::from_secs(5)))).await;
+    let late = one(&queue, wait(Wait::For(Duration::from_secs(5)))).await;
     assert_eq!(Exit::of(&late), Exit::NotFinal);
     let cancel = async {
-        tokio::time::sleep(std::time::Duration::from_secs(3 * 3600)).await;
+        tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
         memory.cancel(&QUEUE, &"a".parse().unwrap()).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(one(&queue, wait(Wait::WithoutEnd)), cancel);
-    assert_eq!(Exit::of(&answer), Exit::TaskFailed);
+    let ((answers, ended), ()) = tokio::join!(told(&queue, wait(Wait::WithoutEnd)), cancel);
+    ended.unwrap();
+    assert_eq!(Exit::of(answers.last().unwrap()), Exit::TaskFailed);
+    // a newcomer without a worker waited, and did not learn for what
+    let said = answers.iter().filter(|answer| matches!(answer, Answer::Waits(_))).count();
+    assert!((100..250).contains(&said), "three hours, and a word a minute: {said}");
 }

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use task_core::{InvalidDuration, Name, TaskId, TaskStatus, parse_duration};
 
 mod enqueue;
@@ -95,8 +98,8 @@ pub(crate) enum QueueVerb {
     },
     /// List tasks
     List {
-        /// Only in this state: pending, running, retry, completed, failed, skipped or cancelled [default: any]
-        #[arg(long, value_name = "STATE")]
+        /// Only in this state [default: any]
+        #[arg(long, value_name = "STATE", value_parser = state(), ignore_case = true)]
         state: Option<TaskStatus>,
         /// Only of this name [default: any]
         #[arg(long, value_name = "TASK")]
@@ -137,8 +140,8 @@ pub(crate) enum QueueVerb {
     },
     /// Write tasks as JSON lines, such as `import` reads
     Export {
-        /// Of this state, may be repeated [default: pending and retry]. To miss nothing, pause the queue first
-        #[arg(long, value_name = "STATE")]
+        /// Of this state, may be repeated [default: PENDING and RETRY]. To miss nothing, pause the queue first
+        #[arg(long, value_name = "STATE", value_parser = state(), ignore_case = true)]
         state: Vec<TaskStatus>,
     },
 }
@@ -151,6 +154,11 @@ pub(crate) struct ReplayArgs {
     /// Every task of the named queue that is FAILED now
     #[arg(long)]
     pub(crate) all_failed: bool,
+}
+
+/// With the names of all states, so that the help, errors and completions tell them.
+fn state() -> impl TypedValueParser<Value = TaskStatus> {
+    PossibleValuesParser::new(TaskStatus::ALL.map(TaskStatus::as_str)).try_map(|text| text.parse())
 }
 
 fn time(text: &str) -> Result<Duration, InvalidDuration> {

@@ -73,7 +73,7 @@ pub(super) fn render(answer: &Answer) -> Option<String> {
             }
             line(&object)
         }
-        Answer::Controlled { deed, id, queue, answer } => {
+        Answer::Controlled { deed, id, queue, answer, .. } => {
             let mut object = json!({"command": deed.as_str(), "queue": queue});
             if let Some(id) = id {
                 object["id"] = json!(id);
@@ -109,7 +109,9 @@ pub(super) fn render(answer: &Answer) -> Option<String> {
             // stored params are MessagePack, or the message would not have been read
             jsonl::write(message).map(|text| format!("{}\n", plain(&text))).unwrap_or_default()
         }
-        Answer::NoTask { .. } | Answer::Refused(_) | Answer::Exported { .. } => return None,
+        Answer::Waits(_) | Answer::NoTask { .. } | Answer::Refused(_) | Answer::Exported { .. } => {
+            return None;
+        }
     })
 }
 

@@ -24,14 +24,24 @@ pub(super) fn render(answer: &Answer, view: &View) -> Printed {
         Answer::Explained { explanation, slots } => {
             Printed::out(explain::explained(explanation, *slots, view))
         }
-        Answer::NoTask { id, queue, expired: false } => Printed::err(format!(
-            "error: there is no task {id} in queue `{queue}`; --queue-name names another"
+        Answer::Waits(explanation) => Printed::err(format!("waiting: {}", explain::why(explanation, None))),
+        Answer::NoTask { id, queue, elsewhere: Some(other), .. } => Printed::err(format!(
+            "error: task {id} is not in queue `{queue}`, but in `{other}`: add --queue-name {other}"
         )),
-        Answer::NoTask { id, queue, expired: true } => Printed::err(format!(
+        Answer::NoTask { id, queue, expired: false, .. } => Printed::err(no_task(id, queue)),
+        Answer::NoTask { id, queue, expired: true, .. } => Printed::err(format!(
             "error: task {id} of queue `{queue}` ended, and what was known of it has expired"
         )),
-        Answer::Cancelled { id, answer, .. } => cancelled(id, answer),
-        Answer::Controlled { deed, id, queue, answer } => controlled(*deed, id.as_ref(), queue, answer),
+        Answer::Cancelled { id, queue, answer } => cancelled(id, queue, answer),
+        Answer::Controlled { deed, id, queue, answer, unused } => {
+            let mut printed = controlled(*deed, id.as_ref(), queue, answer);
+            if *unused {
+                printed.err.push_str(&format!(
+                    "nobody has enqueued anything in `{queue}` yet; `taskctl queues` lists the named queues\n"
+                ));
+            }
+            printed
+        }
         Answer::ReplayedAll(replayed) => Printed::out(format!("replayed {}", tasks_of(*replayed))),
         Answer::Tasks { tasks, more } => Printed {
             out: task::list(tasks, view),
@@ -82,7 +92,11 @@ fn enqueued(id: &TaskId, queue: &Name, answer: &Enqueued, waits: bool) -> Printe
     }
 }
 
-fn cancelled(id: &TaskId, answer: &CancelAnswer) -> Printed {
+fn no_task(id: &TaskId, queue: &Name) -> String {
+    format!("error: there is no task {id} in queue `{queue}`, nor in another")
+}
+
+fn cancelled(id: &TaskId, queue: &Name, answer: &CancelAnswer) -> Printed {
     match answer {
         CancelAnswer::Cancelled => Printed::out(format!("cancelled {id}")),
         CancelAnswer::Requested => Printed::out(format!(
@@ -94,9 +108,7 @@ fn cancelled(id: &TaskId, answer: &CancelAnswer) -> Printed {
         CancelAnswer::AlreadyFinal(status) => {
             Printed::err(format!("error: task {id} had ended before, and is {status}"))
         }
-        CancelAnswer::NotFound => {
-            Printed::err(format!("error: there is no task {id}; --queue-name names another queue"))
-        }
+        CancelAnswer::NotFound => Printed::err(no_task(id, queue)),
         other => Printed::err(format!("error: the queue answered {other:?}")),
     }
 }
@@ -125,9 +137,9 @@ fn controlled(deed: Deed, id: Option<&TaskId>, queue: &Name, answer: &ControlAns
         (ControlAnswer::ParamsDropped, _) => {
             Printed::err(format!("error: the params of task {id} are not kept any more; enqueue it anew"))
         }
-        (ControlAnswer::NotFound, _) => Printed::err(format!(
-            "error: there is no task {id} in queue `{queue}`; --queue-name names another"
-        )),
+        (ControlAnswer::NotFound, _) => {
+            Printed::err(format!("error: there is no task {id} in queue `{queue}`, nor in another"))
+        }
         (other, _) => Printed::err(format!("error: the queue answered {other:?}")),
     }
 }

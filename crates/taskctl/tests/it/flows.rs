@@ -59,7 +59,7 @@ async fn a_wait_ends_with_the_result_with_a_failure_or_with_its_time() {
 fn an_id_that_nobody_enqueued_is_no_such_task() {
     let server = Server::start(&[]);
     for verb in ["status", "result", "explain", "cancel", "replay", "delete"] {
-        let ran = server.run(&[verb, "absent"]).exits(4).says(&["absent", "--queue-name"]);
+        let ran = server.run(&[verb, "absent"]).exits(4).says(&["absent", "`tasks`"]);
         assert!(ran.out.is_empty(), "{ran:?}");
     }
     server.run(&["result", "absent", "--wait"]).exits(4);

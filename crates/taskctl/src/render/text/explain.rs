@@ -11,6 +11,17 @@ use crate::{
 /// A line that says why, and below it what else there is to know or to do, a line each.
 pub(super) fn explained(explanation: &Explanation, slots: Option<Slots>, view: &View) -> String {
     let record = &explanation.record;
+    let mut text = format!("{}\n", why(explanation, slots));
+    let more = if record.status.is_final() { ended(record, view) } else { remedies(explanation, view) };
+    for line in more {
+        text.push_str(&format!("  {}\n", plain(&line)));
+    }
+    text
+}
+
+/// Its status, and every reason for it.
+pub(super) fn why(explanation: &Explanation, slots: Option<Slots>) -> String {
+    let record = &explanation.record;
     let mut why = match (&record.error, &record.result) {
         (Some(error), _) if record.status.is_final() => error.message.clone(),
         (None, Some(_)) => format!("it returned {}", value(record)),
@@ -20,19 +31,15 @@ pub(super) fn explained(explanation: &Explanation, slots: Option<Slots>, view: &
     if let Some(Slots { busy, all }) = slots.filter(|slots| slots.busy >= slots.all && slots.all > 0) {
         why.push_str(&format!("; {busy} of {all} slots are busy"));
     }
-    let mut text = format!("{}: {}\n", record.status, plain(&why));
-    let more = if record.status.is_final() { ended(record, view) } else { remedies(explanation, view) };
-    for line in more {
-        text.push_str(&format!("  {}\n", plain(&line)));
-    }
-    text
+    format!("{}: {}", record.status, plain(&why))
 }
 
 fn ended(record: &ResultMessage, view: &View) -> Vec<String> {
     let mut when = record.finished_at.map_or_else(String::new, |at| format!("{}, ", age(at, view.now)));
     when.push_str(&attempts(record));
     if let Some(worker) = record.worker.as_deref().filter(|_| record.attempts > 0) {
-        when.push_str(&format!(", the last on {worker}"));
+        let last = if record.attempts > 1 { ", the last on" } else { ", on" };
+        when.push_str(&format!("{last} {worker}"));
     }
     if record.crashes > 0 {
         when.push_str(&format!("; its worker died under it {}", times(record.crashes)));
@@ -59,7 +66,7 @@ fn remedies(explanation: &Explanation, view: &View) -> Vec<String> {
                 Some(format!("to start workers: task-orchestrator -q QUEUE --queue-name {queue}"))
             }
             Reason::NameKnownBy { knowing: 0, .. } => Some(format!(
-                "start a worker that has code of `{}`; if none comes for ten minutes, it FAILED. What each knows: taskctl{} workers",
+                "start a worker that has code of `{}`: with none for ten minutes it fails. What each knows: taskctl{} workers",
                 record.task,
                 in_queue(record),
             )),
