@@ -1,6 +1,6 @@
 //! Why a task is where it is, and what to do about it.
 
-use task_core::{Explanation, Reason, ResultMessage, TaskStatus};
+use task_core::{Explanation, FailureKind, Reason, ResultMessage, TaskStatus};
 
 use super::{age, task::value};
 use crate::{
@@ -41,7 +41,8 @@ fn ended(record: &ResultMessage, view: &View) -> Vec<String> {
         let last = if record.attempts > 1 { ", the last on" } else { ", on" };
         when.push_str(&format!("{last} {worker}"));
     }
-    if record.crashes > 0 {
+    let says_so = record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Crashed);
+    if record.crashes > 0 && !says_so {
         when.push_str(&format!("; its worker died under it {}", times(record.crashes)));
     }
     let mut lines = vec![when];
@@ -134,7 +135,7 @@ fn word(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use task_core::{AttemptError, Failure, FailureKind, TaskMessage, TaskOptions, Timestamp};
+    use task_core::{AttemptError, Failure, TaskMessage, TaskOptions, Timestamp};
 
     use super::*;
 
