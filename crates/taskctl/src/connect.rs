@@ -9,17 +9,14 @@ pub(crate) fn backends() -> Backends {
     Backends::new().with::<RedisQueue>()
 }
 
-const REMEDY: &str = "; is it the right address (-q, TASK_QUEUE), and does the server run?";
-
 /// Opens the queue; what may pass is tried again for so long.
 pub(crate) async fn connect(url: &str, patience: Duration) -> Result<TaskQueue, QueueError> {
     let backends = backends();
     patiently(patience, Lost::IsSentAgain, || backends.connect(url)).await.map_err(|error| match error {
         QueueError::AnswerLost(source) => {
             let shown = task_core::without_password(url);
-            QueueError::unreachable(format!("{shown}: {source}{REMEDY}"))
+            QueueError::unreachable(format!("{shown}: {source}; is it the right address, and does it run?"))
         }
-        QueueError::Unreachable(source) => QueueError::unreachable(format!("{source}{REMEDY}")),
         other => other,
     })
 }

@@ -77,7 +77,14 @@ fn enqueued(id: &TaskId, queue: &Name, answer: &Enqueued, waits: bool) -> Printe
         Enqueued::Queued => Printed::out(id.to_string()),
         Enqueued::Exists { same: true, status } => Printed {
             out: if waits { String::new() } else { format!("{id}\n") },
-            err: format!("it was there already, and is {status}\n"),
+            err: match status {
+                TaskStatus::Failed | TaskStatus::Cancelled => {
+                    format!(
+                        "it was there already, and is {status}; `replay` in place of `enqueue` runs it again\n"
+                    )
+                }
+                status => format!("it was there already, and is {status}\n"),
+            },
         },
         Enqueued::Exists { same: false, status } => Printed::err(format!(
             "error: a task {id} with other params is in queue `{queue}`, and is {status}; give this one another --id"
