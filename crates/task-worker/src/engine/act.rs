@@ -27,10 +27,11 @@ impl Engine {
         }
         self.count();
         self.recall();
-        if self.stopping && self.books.held + self.books.unsettled == 0 {
-            // only claims are to be answered: a queue that is away is not waited for as long as a task would be
-            let end = Instant::now() + LAST;
-            self.deadline = Some(self.deadline.map_or(end, |deadline| deadline.min(end)));
+        if self.stopping && !self.last && self.books.held + self.books.unsettled == 0 {
+            // only claims are to be answered, which may have taken tasks: they have as long as the last settlements, and a
+            // queue that is away is not waited for as long as a task would be
+            self.last = true;
+            self.deadline = Some(Instant::now() + LAST);
         }
     }
 

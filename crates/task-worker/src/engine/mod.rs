@@ -139,7 +139,7 @@ impl Engine {
                 Ok(()) = outage.changed() => {}
                 () = at(stuck) => self.give_back_waiting(),
                 () = at(self.deadline) => {
-                    if self.last || self.books.held == 0 {
+                    if self.last {
                         break;
                     }
                     self.last = true;

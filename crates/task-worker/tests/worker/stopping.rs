@@ -135,3 +135,25 @@ async fn what_a_worker_can_not_stop_is_not_given_back_while_it_runs() {
     assert_eq!((record.status, record.releases), (TaskStatus::Running, 0), "its lease gives it back");
     drop(end);
 }
+
+#[tokio::test]
+async fn what_ended_just_before_the_grace_did_is_still_settled_by_a_queue_that_answers_late() {
+    // the end of the grace dropped the settlements under way, and tasks that had ended came back as crashed
+    for at in 0..12 {
+        let memory = MemoryQueue::new();
+        let plan = (0..at).map(|_| Mishap::None).chain([Mishap::Fail; 6]);
+        let queue = TaskQueue::new(Hostile::new(memory.clone()).plan(plan));
+        let number = TaskQueue::new(memory.clone()).enqueue(Number { n: 1 }).await.unwrap();
+        let stop = Arc::new(Notify::new());
+        let ran = stop.clone();
+        let registry = TaskRegistry::new().register_fn(move |number: Number, _| async move {
+            ran.notify_one();
+            Ok(number.n)
+        });
+        let worker = TaskWorker::new(queue, registry).grace(Duration::ZERO);
+        in_time(worker.run_until(async move { stop.notified().await })).await.unwrap();
+        let record = number.message().await.unwrap().unwrap();
+        assert!(matches!(record.status, TaskStatus::Completed | TaskStatus::Pending), "{at}: {record:?}");
+        assert_eq!((record.crashes, record.failures), (0, 0));
+    }
+}
