@@ -36,8 +36,9 @@ use crate::{
     settings::{Program, Settings, redis_parts},
 };
 
-/// What a worker needs beyond its own grace to give back what it did not finish.
-const GRACE_MARGIN: Duration = Duration::from_secs(2);
+/// What a worker needs beyond its own grace to give back what it did not finish: it tries for three seconds. With the
+/// default grace all of it is less than the thirty seconds after which Kubernetes kills.
+const GRACE_MARGIN: Duration = Duration::from_secs(4);
 
 /// The workers of one orchestrator.
 pub(crate) struct Supervisor {

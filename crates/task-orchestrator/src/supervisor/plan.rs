@@ -74,7 +74,7 @@ pub(crate) struct Limits {
     pub(crate) ready: Duration,
     pub(crate) silence: Duration,
     pub(crate) grace: Duration,
-    /// The program is known to speak the notify protocol.
+    /// The program is known to speak the notify protocol, its repeated sign of life too.
     pub(crate) speaks: bool,
 }
 
@@ -203,9 +203,13 @@ impl Plan {
         match event {
             Event::Tick => {}
             Event::Ready(start) => {
+                let repeats = self.limits.speaks;
                 if let Some(child) = self.child(start) {
                     child.speaks = true;
                     child.ready.get_or_insert(now);
+                    if repeats {
+                        child.beat.get_or_insert(now);
+                    }
                 }
             }
             Event::Alive { start, watchdog } => {

@@ -156,6 +156,14 @@ fn only_a_worker_that_speaks_is_watched_by_the_clock() {
 }
 
 #[test]
+fn a_worker_of_ours_that_freezes_before_its_first_sign_of_life_is_not_watched_by_its_exit_alone() {
+    let mut bench = Bench::new(1, LIMITS);
+    bench.on(Event::Tick);
+    bench.on(Event::Ready(0));
+    assert_eq!(bench.after(LIMITS.silence), [Action::Say(0, Notice::Silent), Action::Term(0)]);
+}
+
+#[test]
 fn a_worker_that_says_what_it_waits_for_is_not_taken_for_one_that_hangs() {
     let mut bench = Bench::new(1, LIMITS);
     bench.on(Event::Tick);

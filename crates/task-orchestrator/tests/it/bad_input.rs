@@ -1,12 +1,14 @@
 use std::{fmt::Write as _, net::TcpListener};
-use task_testkit::RedisServer;
 
-use crate::command_line::{Folder, Ran, WORKER};
+use task_testkit::RedisServer;
+use task_tests::{Folder, Ran, eventually};
+
+use crate::{WORKER, folder};
 
 const TASKS: &str = "[tasks.say]\ncommand = [\"echo\", \"a\"]\n";
 
-fn folder() -> Folder {
-    Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", "").program("myworker", "#!/bin/sh\n")
+fn with_tasks() -> Folder {
+    folder().file("tasks.toml", TASKS).file("jobs.jsonl", "").program("myworker", "#!/bin/sh\n")
 }
 
 #[track_caller]
@@ -20,7 +22,7 @@ fn refused(ran: &Ran, code: i32, words: &[&str]) {
 
 #[test]
 fn what_can_not_be_run_is_refused_with_the_value_and_the_remedy() {
-    let folder = folder();
+    let folder = with_tasks();
     for (line, words) in [
         ("-n 0 --input jobs.jsonl", &["--workers 0", "-n 4"][..]),
         ("", &["memory:", "--input FILE"]),
@@ -37,26 +39,25 @@ fn what_can_not_be_run_is_refused_with_the_value_and_the_remedy() {
 
 #[test]
 fn a_folder_without_anything_to_run_is_refused_before_the_queue_is_asked() {
-    refused(&Folder::new().run("-q localhost:1"), 2, &["no tasks.toml in", "./myworker"]);
+    refused(&folder().run("-q localhost:1"), 2, &["no tasks.toml in", "./myworker"]);
 }
 
 #[test]
 fn a_slip_in_the_tasks_file_is_found_before_anything_runs() {
-    let folder =
-        Folder::new().file("tasks.toml", "[tasks.say]\ncomand = [\"echo\"]\n").file("jobs.jsonl", "");
+    let folder = folder().file("tasks.toml", "[tasks.say]\ncomand = [\"echo\"]\n").file("jobs.jsonl", "");
     refused(&folder.run("--input jobs.jsonl --drain"), 2, &["comand", "command"]);
 }
 
 #[test]
 fn a_lone_worker_without_a_queue_is_told_what_to_give() {
-    let ran = Ran::of(folder().command(WORKER, "").output().unwrap());
+    let ran = Ran::of(with_tasks().command_of(WORKER, "").output().unwrap());
     refused(&ran, 2, &["-q localhost:6379"]);
 }
 
 #[test]
 fn a_port_where_no_redis_answers_is_named_within_the_time_given() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ran = folder().run(&format!("-q 127.0.0.1:{port} --connect-timeout 1s --no-monitoring"));
+    let ran = with_tasks().run(&format!("-q 127.0.0.1:{port} --connect-timeout 1s --no-monitoring"));
     refused(&ran, 3, &[&port.to_string()]);
 }
 
@@ -81,7 +82,7 @@ fn lines_that_are_no_tasks_are_told_by_their_numbers_and_the_rest_runs() {
         writeln!(jobs, "{line}").unwrap();
     }
     jobs.push_str("{\"task\": \"say\", \"id\": \"good\"}");
-    let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", &jobs);
+    let folder = folder().file("tasks.toml", TASKS).file("jobs.jsonl", &jobs);
     let ran = folder.run("--no-monitoring --input jobs.jsonl --drain");
     assert_eq!((ran.code, ran.results.len()), (Some(2), 1), "{}", ran.stderr);
     assert_eq!(ran.result("good")["status"], "COMPLETED");
@@ -103,7 +104,7 @@ fn a_param_is_one_argument_whatever_is_in_it_and_never_an_option() {
         writeln!(jobs, r#"{{"task": "print", "id": "{id}", "params": {{"word": {word}}}}}"#).unwrap();
     }
     jobs.push_str("{\"task\": \"print\", \"id\": \"missing\"}\n{\"task\": \"json\", \"id\": \"type\"}\n");
-    let folder = Folder::new().file("tasks.toml", tasks).file("jobs.jsonl", &jobs);
+    let folder = folder().file("tasks.toml", tasks).file("jobs.jsonl", &jobs);
     let ran = folder.run("--no-monitoring --input jobs.jsonl --drain");
     assert_eq!((ran.code, ran.results.len()), (Some(1), 5), "{}", ran.stderr);
     assert_eq!(ran.result("shell")["result"], shell);
@@ -124,7 +125,7 @@ fn a_param_is_one_argument_whatever_is_in_it_and_never_an_option() {
 fn a_name_that_no_worker_of_the_batch_knows_fails_at_once_on_redis_too() {
     let server = RedisServer::start(&[]);
     let jobs = "{\"task\": \"nobody\", \"id\": \"n\"}\n{\"task\": \"say\", \"id\": \"a\"}\n";
-    let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", jobs);
+    let folder = folder().file("tasks.toml", TASKS).file("jobs.jsonl", jobs);
     let ran = folder.run(&format!("-n 2 --no-monitoring -q {} --input jobs.jsonl --drain", server.url()));
     assert_eq!((ran.code, ran.results.len()), (Some(1), 2), "{}", ran.stderr);
     let error = &ran.result("n")["error"];
@@ -138,7 +139,7 @@ fn a_name_that_no_worker_of_the_batch_knows_fails_at_once_on_redis_too() {
 #[test]
 fn a_redis_that_refuses_us_is_told_with_the_remedy_and_without_the_password() {
     let server = RedisServer::start(&["--requirepass", "s3cret"]);
-    let folder = folder();
+    let folder = with_tasks();
     for (url, words) in [
         (server.url(), &["NOAUTH", "redis://user:password@host"][..]),
         (format!("redis://:wr0ng@{}", server.url()), &["password is wrong"]),
@@ -147,7 +148,7 @@ fn a_redis_that_refuses_us_is_told_with_the_remedy_and_without_the_password() {
         let ran = folder.run(&format!("-q {url} --drain --no-monitoring"));
         refused(&ran, 3, words);
         assert!(!ran.stderr.contains("wr0ng"), "{}", ran.stderr);
-        let lone = Ran::of(folder.command(WORKER, &format!("-q {url}")).output().unwrap());
+        let lone = Ran::of(folder.command_of(WORKER, &format!("-q {url}")).output().unwrap());
         refused(&lone, 3, words);
         assert!(!lone.stderr.contains("wr0ng"), "{}", lone.stderr);
     }
@@ -158,7 +159,7 @@ fn a_redis_that_refuses_us_is_told_with_the_remedy_and_without_the_password() {
 #[test]
 fn a_redis_that_may_evict_tasks_is_warned_of_at_the_start() {
     let server = RedisServer::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
-    let ran = folder().run(&format!("-q {} --drain --no-monitoring", server.url()));
+    let ran = with_tasks().run(&format!("-q {} --drain --no-monitoring", server.url()));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("allkeys-lru") && ran.stderr.contains("noeviction"), "{}", ran.stderr);
 }
@@ -167,10 +168,10 @@ fn a_redis_that_may_evict_tasks_is_warned_of_at_the_start() {
 fn a_batch_waits_for_a_full_redis_and_says_so() {
     let server = RedisServer::start(&["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"]);
     let folder =
-        Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", "{\"task\": \"say\", \"id\": \"a\"}\n");
+        folder().file("tasks.toml", TASKS).file("jobs.jsonl", "{\"task\": \"say\", \"id\": \"a\"}\n");
     let mut running =
         folder.start(&format!("-n 1 --no-monitoring -q {} --input jobs.jsonl --drain", server.url()));
-    crate::eventually("it says that the queue is full", || {
+    eventually("it says that the queue is full", || {
         running.stderr().contains("the queue is full").then_some(())
     });
     server.command(&["config", "set", "maxmemory", "0"]);

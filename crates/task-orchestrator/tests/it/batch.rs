@@ -8,8 +8,9 @@ use std::{
 use rustix::process::Signal;
 use serde_json::json;
 use task_testkit::RedisServer;
+use task_tests::Ran;
 
-use crate::command_line::{Folder, ORCHESTRATOR, Ran};
+use crate::folder;
 
 const TASKS: &str = r#"
 [tasks.count]
@@ -35,7 +36,7 @@ fn each_result_is_one_line_of_json_and_the_exit_code_is_zero() {
     for i in 0..40 {
         writeln!(jobs, r#"{{"task": "say", "params": {{"word": "w{i}"}}, "id": "job-{i}"}}"#).unwrap();
     }
-    let ran = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", &jobs).run(DRAIN);
+    let ran = folder().file("tasks.toml", TASKS).file("jobs.jsonl", &jobs).run(DRAIN);
     assert_eq!((ran.code, ran.results.len()), (Some(0), 40), "{}", ran.stderr);
     let said: Vec<&str> = ran.stderr.lines().collect();
     assert!(matches!(said[..], [line] if line.starts_with("40 completed, in ")), "{}", ran.stderr);
@@ -54,7 +55,7 @@ fn four_processes_share_a_batch_on_redis() {
     let meet = "touch here.$PPID; until [ $(ls here.* | wc -l) = 4 ]; do sleep 0.02; done; echo $PPID";
     let tasks = format!("[tasks.meet]\ncommand = [\"sh\", \"-c\", \"{meet}\"]\ntimeout = \"30s\"\n");
     let jobs = "{\"task\": \"meet\"}\n".repeat(4);
-    let folder = Folder::new().file("tasks.toml", &tasks).file("jobs.jsonl", &jobs);
+    let folder = folder().file("tasks.toml", &tasks).file("jobs.jsonl", &jobs);
     let ran = folder.run(&format!("{DRAIN} -c 1 -q {}", server.url()));
     assert_eq!((ran.code, ran.results.len()), (Some(0), 4), "{}", ran.stderr);
     let mut workers: Vec<_> = ran.results.iter().map(|result| result["worker"].as_str().unwrap()).collect();
@@ -66,7 +67,7 @@ fn four_processes_share_a_batch_on_redis() {
 fn a_bad_line_is_reported_with_its_number_and_the_rest_runs() {
     let jobs = "{\"task\": \"say\", \"params\": {\"word\": \"a\"}, \"id\": \"a\"}\nnot json\n\
                 {\"task\": \"say\", \"dealy\": 5}\n{\"task\": \"fail\", \"id\": \"f\"}\n";
-    let ran = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", jobs).run(DRAIN);
+    let ran = folder().file("tasks.toml", TASKS).file("jobs.jsonl", jobs).run(DRAIN);
     assert_eq!((ran.code, ran.results.len()), (Some(2), 2), "2 wins over 1: {}", ran.stderr);
     assert!(ran.stderr.contains("line 2:") && ran.stderr.contains("line 3:"), "{}", ran.stderr);
     assert!(ran.stderr.contains("dealy"), "{}", ran.stderr);
@@ -74,7 +75,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_runs() {
 
 #[test]
 fn a_failed_task_makes_the_exit_code_one_and_says_why() {
-    let ran = Folder::new()
+    let ran = folder()
         .file("tasks.toml", TASKS)
         .file("jobs.jsonl", "{\"task\": \"fail\", \"id\": \"f\"}\n")
         .run(DRAIN);
@@ -86,7 +87,7 @@ fn a_failed_task_makes_the_exit_code_one_and_says_why() {
 #[test]
 fn a_name_that_no_worker_here_knows_fails_at_once_and_stops_nothing() {
     let jobs = "{\"task\": \"nobody\", \"id\": \"n\"}\n{\"task\": \"say\", \"params\": {\"word\": \"a\"}, \"id\": \"a\"}\n";
-    let ran = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", jobs).run(DRAIN);
+    let ran = folder().file("tasks.toml", TASKS).file("jobs.jsonl", jobs).run(DRAIN);
     assert_eq!((ran.code, ran.results.len()), (Some(1), 2), "{}", ran.stderr);
     assert_eq!(ran.result("n")["error"]["kind"], "unknown_name");
     assert_eq!(ran.result("a")["status"], "COMPLETED");
@@ -95,16 +96,16 @@ fn a_name_that_no_worker_here_knows_fails_at_once_and_stops_nothing() {
 #[test]
 fn an_id_that_comes_twice_is_one_task_and_one_line() {
     let line = "{\"task\": \"say\", \"params\": {\"word\": \"a\"}, \"id\": \"a\"}\n";
-    let ran = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", &line.repeat(3)).run(DRAIN);
+    let ran = folder().file("tasks.toml", TASKS).file("jobs.jsonl", &line.repeat(3)).run(DRAIN);
     assert_eq!((ran.code, ran.results.len()), (Some(0), 1), "{}", ran.stderr);
 }
 
 #[test]
 fn tasks_are_read_from_stdin_too() {
-    let folder = Folder::new().file("tasks.toml", TASKS).file("empty", "");
+    let folder = folder().file("tasks.toml", TASKS).file("empty", "");
     let line = "-n 1 --no-monitoring --input - --drain";
     let mut child = folder
-        .command(ORCHESTRATOR, line)
+        .command(line)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -121,7 +122,7 @@ fn tasks_are_read_from_stdin_too() {
 #[test]
 fn an_interrupted_batch_prints_what_is_final_and_says_what_is_not() {
     let jobs = "{\"task\": \"say\", \"params\": {\"word\": \"a\"}, \"id\": \"a\"}\n{\"task\": \"sleep\", \"id\": \"s\"}\n";
-    let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", jobs);
+    let folder = folder().file("tasks.toml", TASKS).file("jobs.jsonl", jobs);
     let mut running = folder.start(&format!("--grace 100ms {DRAIN}"));
     assert_eq!(running.next_result()["id"], "a");
     let start = Instant::now();

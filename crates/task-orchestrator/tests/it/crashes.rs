@@ -5,18 +5,19 @@ use std::{fmt::Write as _, time::Instant};
 use rustix::process::Signal;
 use task_core::{TaskHandle, TaskStatus};
 use task_testkit::RedisServer;
+use task_tests::{PATIENCE, line_of, signal};
 
-use crate::{PATIENCE, command_line::Folder, kill, line_of, service::TASKS};
+use crate::{folder, service::TASKS};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_task_of_a_killed_worker_runs_elsewhere_in_well_under_a_second() {
-    let (server, folder) = (RedisServer::start(&[]), Folder::new().file("tasks.toml", TASKS));
+    let (server, folder) = (RedisServer::start(&[]), folder().file("tasks.toml", TASKS));
     let queue = crate::queue(&server).await;
     let running = folder.start(&format!("-n 4 --no-monitoring -q {}", server.url()));
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
     let worker = line_of(&folder.path("held.a.1"));
     let killed = Instant::now();
-    kill(&worker);
+    signal(&worker, Signal::KILL);
     let other = line_of(&folder.path("held.a.2"));
     let took = killed.elapsed();
     println!("from kill -9 of the worker until its task ran elsewhere: {} ms", took.as_millis());
@@ -39,7 +40,7 @@ fn two_poison_tasks_fail_alone_and_none_of_their_forty_neighbours_with_them() {
         let task = if i == 7 || i == 21 { "poison" } else { "echo" };
         writeln!(jobs, r#"{{"task": "{task}", "id": "{task}-{i}"}}"#).unwrap();
     }
-    let folder = Folder::new().file("tasks.toml", &tasks).file("jobs.jsonl", &jobs);
+    let folder = folder().file("tasks.toml", &tasks).file("jobs.jsonl", &jobs);
     let line = format!("-n 1 --no-monitoring -q {} --input jobs.jsonl --drain", server.url());
     let ran = folder.run(&line);
     assert_eq!((ran.code, ran.results.len()), (Some(1), 42), "{}", ran.stderr);

@@ -7,8 +7,9 @@ use std::{
 
 use rustix::process::Signal;
 use task_testkit::RedisServer;
+use task_tests::{PATIENCE, eventually};
 
-use crate::{command_line::Folder, eventually, service::TASKS};
+use crate::{folder, service::TASKS};
 
 /// A port that is free, or was a moment ago.
 fn port() -> u16 {
@@ -31,7 +32,7 @@ fn get(port: u16, path: &str) -> (u16, String) {
 #[test]
 fn a_service_serves_metrics_and_probes_and_is_not_ready_while_its_queue_is_away() {
     let mut server = RedisServer::start(&[]);
-    let (folder, port) = (Folder::new().file("tasks.toml", TASKS), port());
+    let (folder, port) = (folder().file("tasks.toml", TASKS), port());
     let running = folder.start(&format!("-n 2 -q {} --monitoring-port {port}", server.url()));
     eventually("both workers are seen", || {
         get(port, "/metrics").1.contains("task_children_alive 2\n").then_some(())
@@ -50,11 +51,11 @@ fn a_service_serves_metrics_and_probes_and_is_not_ready_while_its_queue_is_away(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_worker_processes_saw_of_tasks_is_in_the_metrics_of_their_orchestrator() {
     let (server, port) = (RedisServer::start(&[]), port());
-    let folder = Folder::new().file("tasks.toml", TASKS);
+    let folder = folder().file("tasks.toml", TASKS);
     let running = folder.start(&format!("-n 2 -q {} --monitoring-port {port}", server.url()));
     let queue = crate::queue(&server).await;
     let task: task_core::TaskHandle<()> = queue.enqueue_named("echo", &()).await.unwrap();
-    task.result(crate::PATIENCE).await.unwrap();
+    task.result(PATIENCE).await.unwrap();
     for name in ["task_wait_seconds", "task_run_seconds"] {
         let count = format!("{name}_count{{queue=\"tasks\",task=\"echo\"}} 1\n");
         eventually("its time is told", || get(port, "/metrics").1.contains(&count).then_some(()));
@@ -66,7 +67,7 @@ async fn what_worker_processes_saw_of_tasks_is_in_the_metrics_of_their_orchestra
 #[test]
 fn workers_that_all_come_to_nothing_are_counted_and_make_the_service_unready() {
     let (server, port) = (RedisServer::start(&[]), port());
-    let folder = Folder::new().program("myworker", "#!/bin/sh\nexit 3\n");
+    let folder = folder().program("myworker", "#!/bin/sh\nexit 3\n");
     let running = folder.start(&format!("-n 1 -q {} --monitoring-port {port} ./myworker", server.url()));
     let (_, text) =
         eventually("it is parked", || Some(get(port, "/readyz")).filter(|(status, _)| *status == 503));
@@ -82,7 +83,7 @@ fn workers_that_all_come_to_nothing_are_counted_and_make_the_service_unready() {
 fn a_port_in_use_is_an_error_that_names_it_where_it_was_asked_for() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let folder = Folder::new().file("tasks.toml", TASKS).file("jobs.jsonl", "{\"task\": \"echo\"}\n");
+    let folder = folder().file("tasks.toml", TASKS).file("jobs.jsonl", "{\"task\": \"echo\"}\n");
     for line in [
         format!("-q 127.0.0.1:1 --monitoring-port {port}"),
         format!("--input jobs.jsonl --drain --monitoring-port {port}"),

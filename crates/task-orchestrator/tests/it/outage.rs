@@ -9,8 +9,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use task_core::TaskHandle;
 use task_testkit::RedisServer;
+use task_tests::{PATIENCE, eventually, line_of};
 
-use crate::{PATIENCE, command_line::Folder, line_of};
+use crate::folder;
 
 const TASKS: &str = r#"
 [tasks.echo]
@@ -24,7 +25,7 @@ command = ["sh", "-c", "echo $PPID > waits.$TASK_ATTEMPT; until [ -e go ]; do sl
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
     let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let folder = Folder::new().file("tasks.toml", TASKS);
+    let folder = folder().file("tasks.toml", TASKS);
     let running = folder.start(&format!("-n 2 --no-monitoring -q {}", server.url()));
     let queue = crate::queue(&server).await.deadline(Duration::from_secs(20));
     let before: TaskHandle<Value> = queue.enqueue_named("wait", &json!({})).await.unwrap();
@@ -36,7 +37,7 @@ async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
         let queue = queue.clone();
         async move { queue.enqueue_named::<Value>("echo", &json!({"late": true})).await }
     });
-    crate::eventually("a worker says that the queue is away", || {
+    eventually("a worker says that the queue is away", || {
         running.stderr().contains("the queue did not answer").then_some(())
     });
     server.start_again();
@@ -55,7 +56,7 @@ async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
 async fn an_idle_service_whose_redis_is_away_stops_without_waiting_for_it() {
     // each idle worker waited its whole grace for the answer to its last claim, and was killed then
     let mut server = RedisServer::start(&[]);
-    let folder = Folder::new().file("tasks.toml", TASKS);
+    let folder = folder().file("tasks.toml", TASKS);
     let running = folder.start(&format!("-n 2 --no-monitoring -q {}", server.url()));
     let queue = crate::queue(&server).await;
     let task: TaskHandle<Value> = queue.enqueue_named("echo", &json!(1)).await.unwrap();

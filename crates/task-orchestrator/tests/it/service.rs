@@ -7,12 +7,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use task_core::{TaskHandle, TaskStatus};
 use task_testkit::RedisServer;
+use task_tests::{Folder, PATIENCE, Ran, eventually, has_ended, line_of};
 
-use crate::{
-    PATIENCE,
-    command_line::{Folder, Ran, WORKER},
-    eventually, has_ended, line_of,
-};
+use crate::{WORKER, folder};
 
 pub(crate) const TASKS: &str = r#"
 [tasks.echo]
@@ -24,8 +21,8 @@ output = "json"
 command = ["sh", "-c", "echo $PPID > held.$TASK_ID.$TASK_ATTEMPT; [ $TASK_ATTEMPT -gt 1 ] || exec sleep 600"]
 "#;
 
-fn folder() -> Folder {
-    Folder::new().file("tasks.toml", TASKS)
+fn with_tasks() -> Folder {
+    folder().file("tasks.toml", TASKS)
 }
 
 fn line(server: &RedisServer) -> String {
@@ -34,7 +31,7 @@ fn line(server: &RedisServer) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_gets_the_results_of_what_it_enqueues_and_the_service_stops_cleanly() {
-    let (server, folder) = (RedisServer::start(&["--appendonly", "yes"]), folder());
+    let (server, folder) = (RedisServer::start(&["--appendonly", "yes"]), with_tasks());
     let running = folder.start(&line(&server));
     let queue = crate::queue(&server).await;
     let handles = join_all((0..200).map(|i| {
@@ -53,7 +50,7 @@ async fn an_app_gets_the_results_of_what_it_enqueues_and_the_service_stops_clean
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_runs_when_the_service_is_told_to_stop_is_given_back_uncounted() {
-    let (server, folder) = (RedisServer::start(&[]), folder());
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let queue = crate::queue(&server).await;
     let running = folder.start(&line(&server));
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
@@ -68,7 +65,7 @@ async fn a_task_that_runs_when_the_service_is_told_to_stop_is_given_back_uncount
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_stop_when_their_orchestrator_is_killed_and_what_they_ran_is_not_lost() {
-    let (server, folder) = (RedisServer::start(&[]), folder());
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let queue = crate::queue(&server).await;
     let running = folder.start(&line(&server));
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
@@ -86,7 +83,7 @@ async fn workers_stop_when_their_orchestrator_is_killed_and_what_they_ran_is_not
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_whose_code_comes_with_a_rolling_restart_waits_for_it_and_starves_nobody() {
-    let (server, folder) = (RedisServer::start(&[]), folder());
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let queue = crate::queue(&server).await;
     let running = folder.start(&line(&server));
     let new: TaskHandle<Value> = queue.enqueue_named("new", &json!({"a": 1})).await.unwrap();
@@ -106,7 +103,7 @@ async fn a_task_whose_code_comes_with_a_rolling_restart_waits_for_it_and_starves
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_worker_takes_the_flags_of_other_frameworks_and_ends_when_its_queue_is_empty() {
-    let (server, folder) = (RedisServer::start(&[]), folder());
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let queue = crate::queue(&server).await;
     let task = queue.enqueue_named::<Value>("echo", &json!([1])).queue("production_jobs").await.unwrap();
     let line = format!(
@@ -114,7 +111,7 @@ async fn a_lone_worker_takes_the_flags_of_other_frameworks_and_ends_when_its_que
          --max-retries 5 --drain",
         server.url()
     );
-    let ran = Ran::of(folder.command(WORKER, &line).output().unwrap());
+    let ran = Ran::of(folder.command_of(WORKER, &line).output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let record = task.message().await.unwrap().unwrap();
     assert_eq!((record.status, record.worker.as_deref()), (TaskStatus::Completed, Some("worker_7")));

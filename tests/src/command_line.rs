@@ -8,35 +8,53 @@ use std::{
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
-pub(crate) const ORCHESTRATOR: &str = env!("CARGO_BIN_EXE_task-orchestrator");
-pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_task-worker");
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::{NamedTempFile, TempDir};
 
-/// A folder of its own for a test.
-pub(crate) struct Folder(tempfile::TempDir);
+/// A folder of its own for a test, and the program that is started there.
+#[derive(Debug)]
+pub struct Folder {
+    folder: TempDir,
+    program: &'static str,
+}
 
 impl Folder {
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+    /// An empty one; the program is a path that `CARGO_BIN_EXE_…` names.
+    #[must_use]
+    pub fn new(program: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), program }
     }
 
-    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+    /// With this file.
+    #[must_use]
+    pub fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.path(name), text).unwrap();
         self
     }
 
-    pub(crate) fn program(self, name: &str, text: &str) -> Self {
+    /// With this executable.
+    #[must_use]
+    pub fn program(self, name: &str, text: &str) -> Self {
         let this = self.file(name, text);
         fs::set_permissions(this.path(name), fs::Permissions::from_mode(0o755)).unwrap();
         this
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+    /// Where a file of the folder is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
-    pub(crate) fn command(&self, program: &str, line: &str) -> Command {
+    /// The program with these arguments, and an environment that says nothing of queues and workers.
+    pub fn command(&self, line: &str) -> Command {
+        self.command_of(self.program, line)
+    }
+
+    /// Another program.
+    pub fn command_of(&self, program: &str, line: &str) -> Command {
         let mut command = Command::new(program);
-        command.args(line.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
+        command.args(line.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         for name in ["TASK_QUEUE", "REDIS_URL", "REDIS_HOST", "QUEUE_NAME", "LOG_LEVEL", "WORKER_ID"] {
             command.env_remove(name);
         }
@@ -44,14 +62,14 @@ impl Folder {
     }
 
     /// Runs to the end.
-    pub(crate) fn run(&self, line: &str) -> Ran {
-        Ran::of(self.command(ORCHESTRATOR, line).output().unwrap())
+    pub fn run(&self, line: &str) -> Ran {
+        Ran::of(self.command(line).output().unwrap())
     }
 
     /// Starts, to be told things later. Its stderr goes to a file: a pipe that nobody reads would stop it.
-    pub(crate) fn start(&self, line: &str) -> Running {
-        let mut command = self.command(ORCHESTRATOR, line);
-        let log = tempfile::NamedTempFile::new_in(self.0.path()).unwrap();
+    pub fn start(&self, line: &str) -> Running {
+        let mut command = self.command(line);
+        let log = NamedTempFile::new_in(self.folder.path()).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Running { child, stdout, log }
@@ -59,14 +77,19 @@ impl Folder {
 }
 
 /// How a command ended.
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) results: Vec<serde_json::Value>,
-    pub(crate) stderr: String,
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// The lines of its stdout.
+    pub results: Vec<Value>,
+    /// What it said.
+    pub stderr: String,
 }
 
 impl Ran {
-    pub(crate) fn of(output: Output) -> Self {
+    /// Of what it left; each line of stdout is a line of JSON.
+    pub fn of(output: Output) -> Self {
         let stdout = String::from_utf8(output.stdout).unwrap();
         let results = stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
         Self {
@@ -77,7 +100,7 @@ impl Ran {
     }
 
     /// The result of this task; there is exactly one.
-    pub(crate) fn result(&self, id: &str) -> &serde_json::Value {
+    pub fn result(&self, id: &str) -> &Value {
         let mut found = self.results.iter().filter(|result| result["id"] == id);
         let result = found.next().unwrap_or_else(|| panic!("no result of {id}; stderr:\n{}", self.stderr));
         assert!(found.next().is_none(), "{id} is printed twice");
@@ -86,31 +109,33 @@ impl Ran {
 }
 
 /// A command that runs; killed if the test ends before it does.
-pub(crate) struct Running {
+#[derive(Debug)]
+pub struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    log: tempfile::NamedTempFile,
+    log: NamedTempFile,
 }
 
 impl Running {
     /// The next result, waited for.
-    pub(crate) fn next_result(&mut self) -> serde_json::Value {
+    pub fn next_result(&mut self) -> Value {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("no line of JSON; stderr:\n{}", self.stderr()))
     }
 
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// What it has said so far.
-    pub(crate) fn stderr(&self) -> String {
+    pub fn stderr(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
     /// Waits for the end; the results are those that were not read yet.
-    pub(crate) fn end(mut self) -> Ran {
+    pub fn end(mut self) -> Ran {
         let mut stdout = Vec::new();
         self.stdout.read_to_end(&mut stdout).unwrap();
         let status = self.child.wait().unwrap();
