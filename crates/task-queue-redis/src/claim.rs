@@ -98,11 +98,16 @@ pub(crate) async fn read_claim(
     let (more, due) = (reply.flag()?, reply.signed()?);
     let (run_empty, paused, alone) = (reply.flag()?, reply.flag()?, reply.flag()?);
     let mut claimed = Claimed::default();
+    let start = record::start(&reply.text()?);
     let mut tasks = reply.list()?;
     while !tasks.is_empty() {
-        let mut task = tasks.list()?;
-        let held = task.text()?;
-        let Seen::Task(mut task) = record::read(&claim.queue, task.value(), Some(&held))? else { continue };
+        let id = tasks.text()?;
+        let mut task = if id.is_empty() {
+            let Seen::Task(task) = record::read(&claim.queue, tasks.value())? else { continue };
+            *task
+        } else {
+            record::claimed(&claim.queue, &id, tasks.bytes()?, start)?
+        };
         task.record.worker = Some(claim.registration.label.clone());
         claimed.tasks.push(Delivery::new(claim.token(), task.stored, task.record));
     }

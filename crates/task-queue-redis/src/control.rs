@@ -24,7 +24,7 @@ pub(crate) async fn cancel(
         "none" => Ok(CancelAnswer::NotFound),
         "asked" => Ok(CancelAnswer::Requested),
         "cancelled" => Ok(CancelAnswer::Cancelled),
-        _ => Ok(CancelAnswer::AlreadyFinal(record::read(queue, reply.value(), None)?.identity().0)),
+        _ => Ok(CancelAnswer::AlreadyFinal(record::read(queue, reply.value())?.identity().0)),
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn control(
                 }
             }
             "status" => {
-                let (status, _) = record::read(queue, reply.value(), None)?.identity();
+                let (status, _) = record::read(queue, reply.value())?.identity();
                 return Ok(ControlAnswer::WrongStatus(status));
             }
             "duplicate" => {

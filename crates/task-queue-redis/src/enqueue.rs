@@ -54,7 +54,7 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
                 Enqueued::DuplicateOf(id_of(owner)?)
             }
             view => {
-                let (status, found) = record::read(&batch.queue, view, None)?.identity();
+                let (status, found) = record::read(&batch.queue, view)?.identity();
                 Enqueued::Exists { status, same: found == message.fingerprint() }
             }
         });

@@ -19,7 +19,7 @@ pub(crate) async fn explain(
     if view == Value::Nil {
         return Ok(None);
     }
-    let Lookup::Found(record) = record::read(queue, view, None)?.lookup(now) else { return Ok(None) };
+    let Lookup::Found(record) = record::read(queue, view)?.lookup(now) else { return Ok(None) };
     let paused = reply.flag()?;
     let (workers, knowing, before) = (reply.number()?, reply.number()?, reply.number()?);
     let suspect = reply.flag()?;

@@ -33,9 +33,9 @@ pub(crate) const KINDS: [(&str, &str); 30] = [
     ("seen", "hash"),
     ("alone", "hash"),
     ("wake", "list"),
-    ("end:C", "zset"),
+    ("results", "zset"),
+    ("unlisted", "hash"),
     ("end:F", "zset"),
-    ("end:S", "zset"),
     ("end:X", "zset"),
 ];
 

@@ -51,7 +51,7 @@ pub(crate) async fn list(redis: &RedisQueue, queue: &Name, filter: Filter) -> Re
             let mut views = reply.list()?;
             while !views.is_empty() {
                 // the sweep is bounded, so it may be behind: what has expired is not shown
-                if let Lookup::Found(record) = record::read(queue, views.value(), None)?.lookup(now)
+                if let Lookup::Found(record) = record::read(queue, views.value())?.lookup(now)
                     && filter.name.as_ref().is_none_or(|name| record.task == *name)
                 {
                     page.tasks.push(*record);

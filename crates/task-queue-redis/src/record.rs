@@ -1,6 +1,8 @@
 //! A task's record out of what a script's `view` says of it. Scripts decode nothing that users wrote, so the counts and
 //! times that they keep are laid over the record that a worker settled last.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 use deadpool_redis::redis::Value;
 use task_core::{
@@ -33,12 +35,45 @@ pub(crate) struct Task {
     bare: bool,
 }
 
-/// The bytes of an ended record before the record itself: two times and a fingerprint.
+/// The digits of a time.
 const TIMES: usize = 13;
-const HEADER: usize = 2 * TIMES + 8 + 1;
+/// The bytes of an ended record before its progress and the record itself: when it ended, until when it is kept, its
+/// status, a fingerprint, and how long the progress is.
+const HEADER: usize = 2 * TIMES + 1 + 8 + 1;
 
-/// Reads a view. `held` is the token and start of a task that was just claimed, whose view is its message alone.
-pub(crate) fn read(queue: &Name, view: Value, held: Option<&str>) -> Result<Seen, QueueError> {
+/// A result as it is stored.
+pub(crate) fn ended_record(
+    ended: Timestamp,
+    keep: u64,
+    status: &str,
+    fingerprint: u64,
+    record: &[u8],
+) -> Vec<u8> {
+    let ended = ended.as_millis();
+    let mut stored = Vec::with_capacity(HEADER + record.len());
+    // into memory it can't fail
+    write!(stored, "{ended:013}{:013}{status}", ended.saturating_add(keep)).ok();
+    stored.extend_from_slice(&fingerprint.to_be_bytes());
+    stored.push(0);
+    stored.extend_from_slice(record);
+    stored
+}
+
+/// A task that was just claimed, of which nothing is known but its message: `start` is when.
+pub(crate) fn claimed(
+    queue: &Name,
+    stored_id: &str,
+    stored: Bytes,
+    start: Option<Timestamp>,
+) -> Result<Task, QueueError> {
+    let mut record = pending(queue, id_of(stored_id)?, &stored)?;
+    (record.status, record.attempts) = (TaskStatus::Running, 1);
+    (record.due_at, record.started_at) = (None, start);
+    Ok(Task { stored, record, until: None, bare: false })
+}
+
+/// Reads a view.
+pub(crate) fn read(queue: &Name, view: Value) -> Result<Seen, QueueError> {
     let mut view = Reply::new(view)?;
     let stored_id = view.text()?;
     let id = id_of(&stored_id)?;
@@ -52,7 +87,7 @@ pub(crate) fn read(queue: &Name, view: Value, held: Option<&str>) -> Result<Seen
             Ok(Seen::Gone(status, message.map_or_else(|_| fingerprint(&print), |m| m.fingerprint())))
         }
         Some(b'0'..=b'9') => ended(queue, id, &stored).map(|task| Seen::Task(Box::new(task))),
-        _ => live(queue, id, stored, view, held).map(|task| Seen::Task(Box::new(task))),
+        _ => live(queue, id, stored, view).map(|task| Seen::Task(Box::new(task))),
     }
 }
 
@@ -143,30 +178,22 @@ fn status_of(letter: Option<u8>) -> TaskStatus {
     }
 }
 
+/// What a message alone tells.
+fn pending(queue: &Name, id: TaskId, stored: &Bytes) -> Result<ResultMessage, QueueError> {
+    if let Ok(message) = TaskMessage::from_record(queue.clone(), id.clone(), stored) {
+        return Ok(ResultMessage::pending(&message, message.enqueued_at.unwrap_or_default()));
+    }
+    // what can't be read has no name; its worker settles it by the error that the delivery shows
+    let message = TaskMessage::new(id, "unreadable", Bytes::new(), TaskOptions::default())?;
+    let mut record = ResultMessage::pending(&message, Timestamp::default());
+    record.queue = queue.clone();
+    Ok(record)
+}
+
 /// A task whose message is kept.
-fn live(
-    queue: &Name,
-    id: TaskId,
-    stored: Bytes,
-    mut view: Reply,
-    held: Option<&str>,
-) -> Result<Task, QueueError> {
-    let mut record = match TaskMessage::from_record(queue.clone(), id.clone(), &stored) {
-        Ok(message) => ResultMessage::pending(&message, message.enqueued_at.unwrap_or_default()),
-        // what can't be read has no name; its worker settles it by the error that the delivery shows
-        Err(_) => {
-            let message = TaskMessage::new(id.clone(), "unreadable", Bytes::new(), TaskOptions::default())?;
-            let mut record = ResultMessage::pending(&message, Timestamp::default());
-            record.queue = queue.clone();
-            record
-        }
-    };
+fn live(queue: &Name, id: TaskId, stored: Bytes, mut view: Reply) -> Result<Task, QueueError> {
+    let mut record = pending(queue, id.clone(), &stored)?;
     if view.is_empty() {
-        let running = held.is_some();
-        record.status = if running { TaskStatus::Running } else { TaskStatus::Pending };
-        record.attempts = u32::from(running);
-        record.due_at = record.due_at.filter(|_| !running);
-        record.started_at = held.and_then(start);
         return Ok(Task { stored, record, until: None, bare: false });
     }
     let mut count = || view.number().map(|n| n as u32);
@@ -218,7 +245,8 @@ fn live(
     Ok(Task { stored, record, until, bare })
 }
 
-fn start(held: &str) -> Option<Timestamp> {
+/// When a task was started, by what it is held.
+pub(crate) fn start(held: &str) -> Option<Timestamp> {
     held.rsplit_once('@')?.1.parse().ok().map(Timestamp::from_millis)
 }
 

@@ -1,11 +1,17 @@
 //! Attempts end.
 
-use task_core::{Outcome, QueueError, SettleAnswer, SettleReply, SettleRequest, Settlement, Timestamp};
+use std::{collections::HashSet, time::Duration};
+
+use task_core::{
+    Outcome, QueueError, ResultMessage, SettleAnswer, SettleReply, SettleRequest, Settlement, TaskStatus,
+    Timestamp,
+};
 
 use crate::{
     claim::{claim_call, read_claim},
     ids::{stored_id, stored_token},
     queue::RedisQueue,
+    record,
     reply::Reply,
     script::{self, Call},
 };
@@ -14,8 +20,9 @@ use crate::{
 pub(crate) async fn settle(redis: &RedisQueue, request: SettleRequest) -> Result<SettleReply, QueueError> {
     let queue = &request.queue;
     let mut settles = redis.call(queue);
-    for settlement in &request.settlements {
-        add(&mut settles, settlement);
+    let (groups, order) = groups(&request.settlements);
+    for group in &groups {
+        group.add(&mut settles, redis.link.clock.now());
     }
     let claims = request.then.as_ref().map(|claim| claim_call(redis, claim));
     let mut calls = Vec::with_capacity(2);
@@ -26,16 +33,17 @@ pub(crate) async fn settle(redis: &RedisQueue, request: SettleRequest) -> Result
         calls.push((&*script::CLAIM, claims));
     }
     let mut replies = redis.link.run_all(&calls, queue).await?.into_iter();
-    let mut answers = Vec::with_capacity(request.settlements.len());
+    let mut answers = vec![SettleAnswer::Done; request.settlements.len()];
     if !request.settlements.is_empty() {
         let mut reply = Reply::of(replies.next())?;
         redis.time(&mut reply)?;
-        for _ in &request.settlements {
-            answers.push(match reply.number()? {
+        let all_are_done = reply.is_empty();
+        for place in order.into_iter().filter(|_| !all_are_done) {
+            answers[place] = match reply.number()? {
                 1 => SettleAnswer::Done,
                 2 => SettleAnswer::AlreadyDone,
                 _ => SettleAnswer::Stale,
-            });
+            };
         }
     }
     let mut answer = SettleReply::new(answers);
@@ -49,20 +57,86 @@ pub(crate) async fn settle(redis: &RedisQueue, request: SettleRequest) -> Result
     Ok(answer)
 }
 
-/// A settlement's arguments. The time is left to the script, so that the same settlement is the same bytes again.
-fn add(call: &mut Call, settlement: &Settlement) {
-    let delivery = &settlement.delivery;
-    let record = || delivery.record.clone().settled(&settlement.outcome, Timestamp::default()).to_record();
-    let keep = || settlement.retention().map(|keep| keep.as_millis().to_string()).unwrap_or_default();
-    let (kind, detail, record) = match &settlement.outcome {
-        Outcome::Completed { .. } => ("C", keep(), record()),
-        Outcome::Skipped { .. } => ("S", keep(), record()),
-        Outcome::Cancelled { .. } => ("X", keep(), record()),
-        Outcome::Failed { .. } => ("F", keep(), record()),
-        Outcome::Retry { delay, .. } => ("T", delay.as_millis().to_string(), record()),
-        Outcome::Released => ("R", String::new(), Vec::new()),
-        Outcome::NameUnknown => ("N", delivery.record.task.to_string(), Vec::new()),
-    };
-    call.arg(stored_id(delivery.id())).arg(stored_token(&delivery.token)).arg(kind).arg(detail);
-    call.arg(delivery.record.fingerprint.to_be_bytes()).arg(record);
+/// Settlements of one kind, of tasks that one claim gave: the script does for all of them at once what it can.
+struct Group<'a> {
+    kind: &'static str,
+    held: String,
+    detail: String,
+    started_at: Timestamp,
+    members: Vec<&'a Settlement>,
+}
+
+/// The groups, and the places that their members had, in turn. What is settled twice in one request is not moved.
+fn groups(settlements: &[Settlement]) -> (Vec<Group<'_>>, Vec<usize>) {
+    let mut seen = HashSet::with_capacity(settlements.len());
+    let moves = settlements.iter().all(|settlement| seen.insert(settlement.delivery.id()));
+    let mut groups: Vec<(Group<'_>, Vec<usize>)> = Vec::new();
+    for (place, settlement) in settlements.iter().enumerate() {
+        let (kind, detail) = kind(settlement);
+        let delivery = &settlement.delivery;
+        let started_at = delivery.record.started_at.unwrap_or_default();
+        let of_this = |(group, _): &&mut (Group<'_>, Vec<usize>)| {
+            let token = group.members[0].delivery.token;
+            (group.kind, token, group.started_at) == (kind, delivery.token, started_at)
+                && group.detail == detail
+        };
+        match groups.iter_mut().rev().find(of_this).filter(|_| moves) {
+            Some((group, places)) => {
+                group.members.push(settlement);
+                places.push(place);
+            }
+            None => {
+                let held = format!("{}@{}", stored_token(&delivery.token), started_at.as_millis());
+                let group = Group { kind, held, detail, started_at, members: vec![settlement] };
+                groups.push((group, vec![place]));
+            }
+        }
+    }
+    let (groups, places): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    (groups, places.concat())
+}
+
+fn kind(settlement: &Settlement) -> (&'static str, String) {
+    let millis = |time: Duration| time.as_millis().to_string();
+    let keep = |status| millis(ResultMessage::retention(status, settlement.retention()));
+    let asked = || settlement.retention().map(millis).unwrap_or_default();
+    match &settlement.outcome {
+        Outcome::Completed { .. } => ("C", keep(TaskStatus::Completed)),
+        Outcome::Skipped { .. } => ("S", keep(TaskStatus::Skipped)),
+        Outcome::Cancelled { .. } => ("X", asked()),
+        Outcome::Failed { .. } => ("F", asked()),
+        Outcome::Retry { delay, .. } => ("T", millis(*delay)),
+        Outcome::Released => ("R", String::new()),
+        Outcome::NameUnknown => ("N", settlement.delivery.record.task.to_string()),
+    }
+}
+
+impl Group<'_> {
+    fn add(&self, call: &mut Call, now: Timestamp) {
+        // no answer of the server may have come here since it started
+        let ended = now.max(self.started_at);
+        call.arg(self.kind).arg(&self.held).arg(&self.detail);
+        call.number(ended.as_millis()).number(self.members.len() as u64);
+        let keeps = (self.kind == "C" || self.kind == "S").then(|| self.detail.parse().unwrap_or(0));
+        for settlement in &self.members {
+            let delivery = &settlement.delivery;
+            call.arg(stored_id(delivery.id()));
+            // the time is in the header alone, so that the same settlement is the same bytes again
+            let record =
+                || delivery.record.clone().settled(&settlement.outcome, Timestamp::default()).to_record();
+            if let Some(keep) = keeps {
+                call.arg(record::ended_record(
+                    ended,
+                    keep,
+                    self.kind,
+                    delivery.record.fingerprint,
+                    &record(),
+                ));
+                continue;
+            }
+            let goes_on = matches!(settlement.outcome, Outcome::Released | Outcome::NameUnknown);
+            call.arg(delivery.record.fingerprint.to_be_bytes());
+            call.arg(if goes_on { Vec::new() } else { record() });
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn stats(redis: &RedisQueue, queue: &Name) -> Result<QueueStats
     fill(&mut stats, &Meta::read(reply.list()?)?, now);
     let mut heads = reply.list()?;
     while !heads.is_empty() {
-        if let Seen::Task(task) = record::read(queue, heads.value(), None)? {
+        if let Seen::Task(task) = record::read(queue, heads.value())? {
             let waited = now.since(could_start(&task)).as_secs_f64();
             stats.oldest_pending_secs = Some(stats.oldest_pending_secs.unwrap_or(0.0).max(waited));
         }

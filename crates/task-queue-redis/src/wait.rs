@@ -54,7 +54,7 @@ async fn see(
     let now = redis.time(&mut reply)?;
     match reply.value() {
         Value::Nil => Ok((None, now)),
-        view => Ok((Some(record::read(queue, view, None)?), now)),
+        view => Ok((Some(record::read(queue, view)?), now)),
     }
 }
 

@@ -13,6 +13,7 @@ local REG, KNOWS, LABEL, SEEN = base .. ':reg', base .. ':knows', base .. ':labe
 local HELD, CLAIMS, ALONE = base .. ':held:', base .. ':claims:', base .. ':alone'
 local CANCEL, INBOX, BELL, CALL = base .. ':cancel:', base .. ':inbox:', base .. ':bell:', base .. ':call:'
 local END, WAKE = base .. ':end:', base .. ':wake'
+local RESULT, RESULTS, UNLISTED = base .. ':result:', base .. ':results', base .. ':unlisted'
 
 local KEEP = { C = 86400000, S = 86400000, X = 86400000, F = 604800000 } -- default retention, ms
 local REMEMBER = 600000 -- an id is remembered at least so long after its end
@@ -66,6 +67,15 @@ end
 
 local function holder(held) return (string.match(held, '^([^:]*):')) end
 local function token_of(held) return (string.match(held, '^(.*)@')) end
+local function claim_of(held) return (string.match(held, ':(%d+)@')) end
+
+-- Whether an answer of several has any.
+local function any(list)
+  for i = 1, #list do
+    if list[i] then return true end
+  end
+  return false
+end
 
 -- The one place where a worker is woken: at most one token a queue, and it carries no work.
 local function wake()
@@ -145,6 +155,43 @@ local function retention(id)
   local record = string.gsub(string.sub(call('HGET', TASKS, id), 5), '(\161p)([\196-\198])', to_text, 1)
   local read, message = pcall(cmsgpack.unpack, record)
   return read and type(message) == 'table' and tonumber(message.k) or nil
+end
+
+-- Results of one kind that are kept about equally long lie in one list, in the order in which they go: `kind:retention`,
+-- which is rounded up to a 64th. `RESULTS` has when the first of each goes.
+local function kept_with(kind, keep)
+  local _, exponent = math.frexp(keep)
+  local step = 2 ^ (exponent - 7)
+  return kind .. ':' .. int(math.ceil(keep / step) * step)
+end
+
+local function keep_results(kind, keep, ids, till)
+  local list = kept_with(kind, keep)
+  if call('RPUSH', RESULT .. list, unpack(ids)) == #ids then call('ZADD', RESULTS, int(till), list) end
+end
+
+-- How many ended tasks of a status there are.
+local function count_ended(status)
+  if status == 'F' or status == 'X' then return call('ZCARD', END .. status) end
+  local counts = call('HMGET', META, TOTAL[status], 'g' .. status)
+  return (counts[1] or 0) - (counts[2] or 0)
+end
+
+-- The number of claims that an incarnation may have under way, and that are remembered.
+local IN_FLIGHT = 8
+
+-- What a claim gave is remembered until nothing of it is held and its answer has arrived, or can't be asked for again.
+local function forget_claim(inc, number, acked, high)
+  local over = tonumber(number) <= acked or number + IN_FLIGHT <= high
+  if over and call('HEXISTS', HELD .. inc, number) == 0 then call('HDEL', CLAIMS .. inc, number) end
+end
+
+-- So many tasks that a claim gave are held no more.
+local function let_go(inc, number, n)
+  if call('HINCRBY', HELD .. inc, number, -n) > 0 then return end
+  call('HDEL', HELD .. inc, number)
+  local log = call('HMGET', CLAIMS .. inc, 'acked', 'high')
+  forget_claim(inc, number, tonumber(log[1] or 0), tonumber(log[2] or 0))
 end
 
 -- Ends a task whose message is kept, so that it can be replayed.

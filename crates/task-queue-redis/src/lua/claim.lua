@@ -3,7 +3,8 @@
 -- ARGV 1 incarnation 2 number of the claim 3 acked 4 most tasks 5 most bytes 6 lease ms 7 idle 0|1
 --      8 label 9 names, each in line ends 10 registration (8 to 10 only when it registers)
 -- reply REG (call again with the registration) | CLOSED | OK, now, more 0|1, ms to the next due task or -1,
---       run empty 0|1, paused 0|1, alone 0|1 (it holds a suspect), tasks (each: token@start, view)
+--       run empty 0|1, paused 0|1, alone 0|1 (it holds a suspect), token@start of its tasks, tasks (each: id, record; or
+--       '', view, where more is known of it)
 -- guarantees the number again gives the same tasks as far as they are still held by it; one that is acked or eight
 --       behind gives none; one that gave none may be asked again. Housekeeping is done also where nothing is given.
 --       `wake` holds the token after it if anything is ready and the queue is not paused.
@@ -20,14 +21,11 @@ call('DEL', CALL .. inc) -- it is here
 local tasks = {}
 local held = inc .. ':' .. ARGV[2] .. '@' .. int(now)
 local log = CLAIMS .. inc
--- a claim is remembered in one of sixteen places, so that no more than sixteen are, and those beyond the acknowledged
--- one, eight at most, have a place each
-local slot = tostring(number % 16)
-local past = call('HMGET', log, 'acked', 'high', slot)
+local past = call('HMGET', log, 'acked', 'high', ARGV[2])
 local was_acked, high = tonumber(past[1] or 0), tonumber(past[2] or 0)
 if acked > was_acked then
-  for n = math.max(was_acked + 1, acked - 7), acked do call('HDEL', log, n % 16) end
   call('HSET', log, 'acked', acked)
+  for n = math.max(was_acked + 1, acked - IN_FLIGHT + 1), acked do forget_claim(inc, int(n), acked, high) end
   was_acked = acked
 end
 local paused = call('HGET', META, 'paused') and 1 or 0
@@ -43,32 +41,34 @@ local function more_due()
   return call('EXISTS', LEVELS)
 end
 
-if number <= was_acked or number + 8 <= high then
-  return { 'OK', int(now), more_due(), -1, 0, paused, alone, tasks }
+if number <= was_acked or number + IN_FLIGHT <= high then
+  return { 'OK', int(now), more_due(), -1, 0, paused, alone, held, tasks }
 end
-local given = past[3] and cmsgpack.unpack(past[3])
-if given and given[1] == number then
-  local ids = given[2]
-  for i = 1, #ids do
-    local have = call('HGET', RUN, ids[i])
-    if have and token_of(have) == inc .. ':' .. ARGV[2] then tasks[#tasks + 1] = { have, view(ids[i]) } end
+if past[3] then
+  for id in string.gmatch(past[3], '[^\n]+') do
+    local have = call('HGET', RUN, id)
+    if have and token_of(have) == inc .. ':' .. ARGV[2] then
+      held = have
+      tasks[#tasks + 1] = ''
+      tasks[#tasks + 1] = view(id)
+    end
   end
-  return { 'OK', int(now), more_due(), -1, asked_to_run_empty(inc, known), paused, alone, tasks }
+  return { 'OK', int(now), more_due(), -1, asked_to_run_empty(inc, known), paused, alone, held, tasks }
 end
 
-local taken, runs = {}, {}
+local taken, runs, n = {}, {}, 0
+local marked = {} -- places of those of whom more is known
 local voids = call('EXISTS', VOID) == 1
 local states = call('HLEN', STATE) > 1
 
 -- Takes one id that was taken off a list; false if its bytes don't fit any more.
-local function take(id)
+local function take(id, rec, raw)
   if voids and call('HEXISTS', VOID, id) == 1 then
     if call('HINCRBY', VOID, id, -1) <= 0 then call('HDEL', VOID, id) end
     return true
   end
-  local rec = call('HGET', TASKS, id)
-  if not rec or string.sub(rec, 1, 1) ~= 'M' then return true end
-  local raw = states and call('HGET', STATE, id)
+  if not rec or string.byte(rec) ~= 77 then return true end -- an M
+  local size = #rec
   if raw then
     local s = cmsgpack.unpack(raw)
     if s.s then -- it ended while its entry lay in the list
@@ -80,28 +80,50 @@ local function take(id)
       finish(id, s, 'X', 'expired', now, 'tE')
       return true
     end
-    if #taken > 0 and #rec + #(s.b or '') > bytes_left then return false end
-    bytes_left = bytes_left - #rec - #(s.b or '')
+    size = size + #(s.b or '')
+    if n > 0 and size > bytes_left then return false end
     if s.x then call('ZREM', EXPIRY, id) end
     if s.p then
       s.p = nil
       keep(id, s)
     end
-  else
-    if #taken > 0 and #rec > bytes_left then return false end
-    bytes_left = bytes_left - #rec
+    marked[#marked + 1] = n + 1
+  elseif n > 0 and size > bytes_left then
+    return false
   end
-  taken[#taken + 1] = id
-  tasks[#tasks + 1] = rec
-  runs[#runs + 1] = id
-  runs[#runs + 1] = held
+  bytes_left = bytes_left - size
+  n = n + 1
+  taken[n] = id
+  tasks[2 * n - 1], tasks[2 * n] = id, rec
+  runs[2 * n - 1], runs[2 * n] = id, held
+  return true
+end
+local function take_one(id) return take(id, call('HGET', TASKS, id), call('HGET', STATE, id)) end
+
+-- Takes what fits of these, which were taken off a list; the rest goes back, in its order.
+local function take_all(ids, key)
+  local i, step = 1, 16 -- records may be long: a few say how many are to be read at once
+  while i <= #ids do
+    local last = math.min(#ids, i + step - 1)
+    local recs = call('HMGET', TASKS, unpack(ids, i, last))
+    local raws = states and call('HMGET', STATE, unpack(ids, i, last)) or {}
+    local before, bytes = n, bytes_left
+    for j = i, last do
+      if not take(ids[j], recs[j - i + 1], raws[j - i + 1]) then
+        for k = #ids, j, -1 do call('LPUSH', key, ids[k]) end
+        return false
+      end
+    end
+    i = last + 1
+    if n > before then step = math.max(1, math.floor(bytes_left * (n - before) / (bytes - bytes_left + 1))) end
+  end
   return true
 end
 
 local function runs_alone(id)
   if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') end
-  take(id)
-  if #taken == 1 then
+  take_one(id)
+  if n == 1 then
     call('HSET', ALONE, inc, id)
     alone = 1
   end
@@ -113,19 +135,19 @@ if paused == 0 and alone == 0 and most > 0 then
     call('ZREM', SUSPECTS, first)
     runs_alone(first)
   end
-  local full = #taken > 0
+  local full = n > 0
   for i = 1, #known do
     local name = NAMED .. known[i]
-    while not full and #taken < most do
+    while not full and n < most do
       local head = call('ZRANGE', name, 0, 0, 'WITHSCORES')
       if not head[1] then break end
       local suspected = tonumber(head[2]) >= BEHIND
-      if suspected and not (empty and #taken == 0) then break end
+      if suspected and not (empty and n == 0) then break end
       if suspected then
         call('ZREM', name, head[1])
         runs_alone(head[1])
-        full = #taken > 0
-      elseif take(head[1]) then
+        full = n > 0
+      elseif take_one(head[1]) then
         call('ZREM', name, head[1])
       else
         full = true
@@ -134,37 +156,30 @@ if paused == 0 and alone == 0 and most > 0 then
     if call('EXISTS', name) == 0 then call('ZREM', UNKNOWN, known[i]) end
   end
   local dropped = 0
-  while not full and #taken < most and dropped < 500 do
+  while not full and n < most and dropped < 500 do
     local level = call('ZREVRANGE', LEVELS, 0, 0)[1]
     if not level then break end
-    local want = most - #taken
-    local ids = call('LPOP', READY .. level, want)
+    local key, before = READY .. level, n
+    local ids = call('LPOP', key, most - n)
     if ids then
-      for i = 1, #ids do
-        local before = #taken
-        if full or not take(ids[i]) then
-          full = true -- the rest goes back, in its order
-          for j = #ids, i, -1 do call('LPUSH', READY .. level, ids[j]) end
-          break
-        end
-        if #taken == before then dropped = dropped + 1 end
-      end
+      full = not take_all(ids, key)
+      dropped = dropped + #ids - (n - before)
     end
-    if not ids or call('EXISTS', READY .. level) == 0 then call('ZREM', LEVELS, level) end
+    if not ids or call('EXISTS', key) == 0 then call('ZREM', LEVELS, level) end
   end
 end
 
-if #taken > 0 then
+if n > 0 then
   call('HSET', RUN, unpack(runs))
-  call('SADD', HELD .. inc, unpack(taken))
-  call('HSET', log, slot, cmsgpack.pack({ number, taken }), 'high', math.max(high, number))
-  for i = 1, #taken do
-    local rec = tasks[i]
-    if states and call('HEXISTS', STATE, taken[i]) == 1 then
-      tasks[i] = { held, view(taken[i], rec) }
-    else
-      tasks[i] = { held, { taken[i], rec } }
+  call('HSET', HELD .. inc, ARGV[2], n)
+  call('HSET', log, ARGV[2], table.concat(taken, '\n'), 'high', math.max(high, number))
+  if number > high then
+    for past_one = math.max(1, high - IN_FLIGHT + 1), math.min(high, number - IN_FLIGHT) do
+      forget_claim(inc, int(past_one), was_acked, number)
     end
+  end
+  for _, place in ipairs(marked) do
+    tasks[2 * place - 1], tasks[2 * place] = '', view(taken[place], tasks[2 * place])
   end
 end
 
@@ -183,7 +198,7 @@ else
   end
   local watch = at and call('HMGET', META, 'tw', 'td')
   local watched = at and watch[1] and watch[1] ~= inc and tonumber(watch[2]) == at and call('ZSCORE', LEASES, watch[1])
-  if at and not watched and #taken > 0 then
+  if at and not watched and n > 0 then
     call('HDEL', META, 'tw', 'td')
     wake()
   else
@@ -194,4 +209,4 @@ else
     end
   end
 end
-return { 'OK', int(now), more_due(), due, asked_to_run_empty(inc, known), paused, alone, tasks }
+return { 'OK', int(now), more_due(), due, asked_to_run_empty(inc, known), paused, alone, held, tasks }

@@ -85,8 +85,16 @@ if what == 'delete' then
     if s.t then call('HINCRBY', VOID, id, 1) end
     call('HDEL', STATE, id)
   else
-    call('ZREM', END .. 'C', id)
-    call('ZREM', END .. 'S', id)
+    -- a long list keeps the entry, marked as void
+    local kind = string.sub(rec, 27, 27)
+    local list = kept_with(kind, string.sub(rec, 14, 26) - string.sub(rec, 1, 13))
+    local key = RESULT .. list
+    if call('LLEN', key) > 1000 or call('LREM', key, -1, id) == 0 then
+      call('HINCRBY', UNLISTED, list .. ':' .. id, 1)
+    elseif call('EXISTS', key) == 0 then
+      call('ZREM', RESULTS, list)
+    end
+    call('HINCRBY', META, 'g' .. kind, 1)
   end
   call('HDEL', TASKS, id)
   return { int(now), 'done', 1, 0 }

@@ -16,7 +16,7 @@ local n = #ids
 local limit, room = tonumber(call('HGET', META, 'limit') or ''), nil
 if limit then
   local waiting = call('HLEN', TASKS) - math.max(0, call('HLEN', RUN) - 1) - call('ZCARD', GONE)
-  for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do waiting = waiting - call('ZCARD', END .. status) end
+  for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do waiting = waiting - count_ended(status) end
   room = limit - waiting
 end
 local there = call('HMGET', TASKS, unpack(ids))

@@ -37,49 +37,76 @@ local function expire(now)
   end
 end
 
--- Forgets everything of an incarnation but that it is closed.
+-- Forgets everything of an incarnation but that it is closed and what it holds.
 local function forget(inc)
   call('ZREM', LEASES, inc)
   call('HDEL', REG, inc)
   call('HDEL', KNOWS, inc)
   call('HDEL', SEEN, inc)
-  call('DEL', CLAIMS .. inc, INBOX .. inc, BELL .. inc, CALL .. inc)
+  call('DEL', INBOX .. inc, BELL .. inc, CALL .. inc)
   if call('HGET', META, 'tw') == inc then -- another takes the clock over
     call('HDEL', META, 'tw', 'td')
     wake()
   end
 end
 
+-- The tasks of a closed incarnation that are to be given back next, `max` or some more, with what they are held by.
+local function next_held(inc, max)
+  local numbers = call('HRANDFIELD', HELD .. inc, 10)
+  table.sort(numbers, function(a, b) return tonumber(a) < tonumber(b) end)
+  local found, looked_at = {}, 0
+  for i = 1, #numbers do
+    if #found >= max or looked_at >= 1000 then break end
+    local number = numbers[i]
+    local ids, rest = {}, {}
+    for id in string.gmatch(call('HGET', CLAIMS .. inc, number) or '', '[^\n]+') do ids[#ids + 1] = id end
+    looked_at = looked_at + #ids
+    local runs = #ids > 0 and call('HMGET', RUN, unpack(ids)) or {}
+    for j = 1, #ids do
+      local mine = runs[j] and token_of(runs[j]) == inc .. ':' .. number
+      if mine and #found < max then
+        found[#found + 1] = { id = ids[j], held = runs[j] }
+      elseif mine then
+        rest[#rest + 1] = ids[j]
+      end
+    end
+    if #rest > 0 then
+      call('HSET', HELD .. inc, number, #rest)
+      call('HSET', CLAIMS .. inc, number, table.concat(rest, '\n'))
+    else
+      call('HDEL', HELD .. inc, number)
+      call('HDEL', CLAIMS .. inc, number)
+    end
+  end
+  table.sort(found, function(a, b) return a.id < b.id end)
+  return found
+end
+
 -- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more. With the
 -- last of them goes the last trace of it.
 local function give_back(inc, reason, now, max)
-  local ids = call('SPOP', HELD .. inc, max)
-  table.sort(ids)
-  local front, n = {}, 0
-  for i = 1, #ids do
-    local id = ids[i]
-    local held = call('HGET', RUN, id)
-    if held and holder(held) == inc then
-      local rec, s = call('HGET', TASKS, id), state(id)
-      call('HDEL', RUN, id)
-      n = n + 1
-      s.a, s.c, s.x = (s.a or 0) + 1, (s.c or 0) + 1, nil
-      s.lw, s.ls = call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
-      if call('SREM', CANCEL .. inc, id) == 1 then
-        finish(id, s, 'X', 'asked', now)
-      elseif s.c > string.byte(rec, 4) then
-        finish(id, s, 'F', 'crashed', now)
+  local found = next_held(inc, max)
+  local front, n = {}, #found
+  for i = 1, n do
+    local id, held = found[i].id, found[i].held
+    local rec, s = call('HGET', TASKS, id), state(id)
+    call('HDEL', RUN, id)
+    s.a, s.c, s.x = (s.a or 0) + 1, (s.c or 0) + 1, nil
+    s.lw, s.ls = call('HGET', LABEL, inc) or nil, tonumber(string.match(held, '@(%d+)$'))
+    if call('SREM', CANCEL .. inc, id) == 1 then
+      finish(id, s, 'X', 'asked', now)
+    elseif s.c > string.byte(rec, 4) then
+      finish(id, s, 'F', 'crashed', now)
+    else
+      call('HDEL', PROGRESS, id)
+      if is_suspect(s) then
+        suspect(id, s, now)
       else
-        call('HDEL', PROGRESS, id)
-        if is_suspect(s) then
-          suspect(id, s, now)
-        else
-          local p = string.byte(rec, 3)
-          front[p] = front[p] or {}
-          table.insert(front[p], id)
-        end
-        keep(id, s)
+        local p = string.byte(rec, 3)
+        front[p] = front[p] or {}
+        table.insert(front[p], id)
       end
+      keep(id, s)
     end
   end
   for p, list in pairs(front) do ready(p, list, true) end
@@ -88,7 +115,7 @@ local function give_back(inc, reason, now, max)
   call('ZREM', DYING, reason .. inc)
   call('HDEL', ALONE, inc)
   call('HDEL', LABEL, inc)
-  call('DEL', CANCEL .. inc)
+  call('DEL', CANCEL .. inc, CLAIMS .. inc)
   local start = string.match(inc, '^[^.]*')
   if call('HGET', GENS, start) == inc then call('HDEL', GENS, start) end
   return n, false
@@ -115,8 +142,8 @@ end
 
 -- Final tasks whose time is over; an id whose retention was shorter than ten minutes leaves a stub until then: its status
 -- and fingerprint, or its message where that has to tell the fingerprint.
-local function drop(status, ids, now)
-  local recs = call('HMGET', TASKS, unpack(ids))
+local function drop(status, ids, recs, now)
+  if #ids == 0 then return end
   local gone, kept = {}, {}
   for i = 1, #ids do
     local id, rec, ended, print = ids[i], recs[i], 0, ''
@@ -127,7 +154,7 @@ local function drop(status, ids, now)
       call('HDEL', STATE, id)
       call('ZREM', REPLAYABLE, id)
     elseif rec then
-      ended, print = tonumber(string.sub(rec, 1, 13)), string.sub(rec, 27, 34)
+      ended, print = tonumber(string.sub(rec, 1, 13)), string.sub(rec, 28, 35)
     end
     if rec and ended + REMEMBER > now then
       call('HSET', TASKS, id, 'G' .. status .. print)
@@ -139,15 +166,55 @@ local function drop(status, ids, now)
   end
   if #gone > 0 then call('HDEL', TASKS, unpack(gone)) end
   if #kept > 0 then call('ZADD', GONE, unpack(kept)) end
-  call('ZREM', END .. status, unpack(ids))
+end
+
+-- Results of one list whose time is over, or else the first `over` of them; answers how many entries it took off.
+local function drop_results(list, now, most, over)
+  local key, kind = RESULT .. list, string.sub(list, 1, 1)
+  local ids = call('LRANGE', key, 0, most - 1)
+  local recs = #ids > 0 and call('HMGET', TASKS, unpack(ids)) or {}
+  local voids = call('EXISTS', UNLISTED) == 1
+  local passed, next_goes, dropped, records = 0, nil, {}, {}
+  for i = 1, #ids do
+    local rec, void = recs[i], list .. ':' .. ids[i]
+    if voids and call('HEXISTS', UNLISTED, void) == 1 then
+      if call('HINCRBY', UNLISTED, void, -1) <= 0 then call('HDEL', UNLISTED, void) end
+    elseif rec and string.find(rec, '^%d') then
+      local till = tonumber(string.sub(rec, 14, 26))
+      if till > now and #dropped >= over then
+        next_goes = till
+        break
+      end
+      dropped[#dropped + 1] = ids[i]
+      records[#records + 1] = rec
+    end
+    passed = i
+  end
+  drop(kind, dropped, records, now)
+  if #dropped > 0 then call('HINCRBY', META, 'g' .. kind, #dropped) end
+  if passed > 0 then call('LPOP', key, passed) end
+  if next_goes then
+    call('ZADD', RESULTS, int(next_goes), list)
+  elseif call('EXISTS', key) == 0 then
+    call('ZREM', RESULTS, list)
+  end
+  return passed, #dropped
 end
 
 -- At most `most` tasks; answers whether there may be more.
 local function sweep(now, most)
   local left = most
-  for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do
+  while left > 0 do
+    local list = call('ZRANGEBYSCORE', RESULTS, '-inf', now, 'LIMIT', 0, 1)[1]
+    if not list then break end
+    left = left - math.max(1, drop_results(list, now, left, 0))
+  end
+  for _, status in ipairs({ 'F', 'X' }) do
     local ids = left > 0 and call('ZRANGEBYSCORE', END .. status, '-inf', now, 'LIMIT', 0, left) or {}
-    if #ids > 0 then drop(status, ids, now) end
+    if #ids > 0 then
+      drop(status, ids, call('HMGET', TASKS, unpack(ids)), now)
+      call('ZREM', END .. status, unpack(ids))
+    end
     left = left - #ids
   end
   local gone = call('ZRANGEBYSCORE', GONE, '-inf', now, 'LIMIT', 0, most)
@@ -158,12 +225,14 @@ local function sweep(now, most)
   call('ZREMRANGEBYSCORE', CLOSED, '-inf', now)
   -- over the cap by count, results go before their time
   local cap = tonumber(call('HGET', META, 'cap') or 1000000)
-  local over = math.min(call('ZCARD', END .. 'C') - cap, left)
-  if over > 0 then
-    local ids = call('ZRANGE', END .. 'C', 0, over - 1)
-    drop('C', ids, now)
-    call('HINCRBY', META, 'tD', #ids)
-    left = left - #ids
+  local over = math.min(count_ended('C') - cap, left)
+  local lists = over > 0 and call('ZRANGE', RESULTS, 0, 99) or {}
+  for i = 1, #lists do
+    if over > 0 and string.sub(lists[i], 1, 1) == 'C' then
+      local passed, dropped = drop_results(lists[i], now, left, over)
+      call('HINCRBY', META, 'tD', dropped)
+      over, left = over - dropped, left - passed
+    end
   end
   return left <= 0 or #gone == most
 end

@@ -1,6 +1,6 @@
 -- A page of one structure.
 -- KEYS 1 base
--- ARGV 1 source: ready | suspects | named | delayed | run | retry | end:C | end:F | end:S | end:X 2 place 3 most
+-- ARGV 1 source: ready | suspects | named | delayed | run | retry | end:C | end:F | end:S | end:X, of which C and S are lists by retention 2 place 3 most
 -- reply now, next place or '', views
 -- guarantees reads at most `most` tasks, of `run` as many as fit whole buckets of its hash; what moves meanwhile may be seen twice or not at all
 local now = clock()
@@ -12,13 +12,32 @@ local function range(command, key)
   ids = call(command, key, from, from + most - 1)
   if #ids == most then after = from + most end
 end
+-- Results, the last that ended first; an entry that a deletion left there is passed over.
+local function results(key, from_end, to_end)
+  local part, found = call('LRANGE', key, -1 - to_end, -1 - from_end), {}
+  local list, size = string.sub(key, #RESULT + 1), call('LLEN', key)
+  local voids = call('EXISTS', UNLISTED) == 1
+  for i = #part, 1, -1 do
+    local id = part[i]
+    local rec = call('HGET', TASKS, id)
+    local there = rec and string.find(rec, '^%d')
+      and kept_with(string.sub(rec, 27, 27), string.sub(rec, 14, 26) - string.sub(rec, 1, 13)) == list
+    if there and voids and call('HEXISTS', UNLISTED, list .. ':' .. id) == 1 then
+      local at = size - 1 - from_end - (#part - i)
+      there = call('LPOS', key, id, 'RANK', -1, 'MAXLEN', 10000) == at
+    end
+    found[#found + 1] = there and id or ''
+  end
+  return found
+end
 local function through(keys, length, range_of) -- several lists, one after the other
   local seen = 0
   for i = 1, #keys do
     local size = call(length, keys[i])
     if from < seen + size and #ids < most then
       local at = math.max(0, from - seen)
-      local part = call(range_of, keys[i], at, at + most - #ids - 1)
+      local last = at + most - #ids - 1
+      local part = range_of == results and results(keys[i], at, last) or call(range_of, keys[i], at, last)
       for j = 1, #part do ids[#ids + 1] = part[j] end
       from = from + #part
     end
@@ -78,13 +97,19 @@ elseif source == 'run' then
     if cursor == '0' then break end
   end
   if cursor ~= '0' or passed > 0 then after = cursor .. '+' .. int(passed) end
-else
+elseif source == 'end:F' or source == 'end:X' then
   range('ZREVRANGE', base .. ':' .. source)
+else
+  local lists, keys = call('ZREVRANGE', RESULTS, 0, 999), {}
+  for i = 1, #lists do
+    if string.sub(lists[i], 1, 1) == string.sub(source, 5) then keys[#keys + 1] = RESULT .. lists[i] end
+  end
+  through(keys, 'LLEN', results)
 end
 
 local views = {}
 for i = 1, #ids do
-  local seen = view(string.sub(ids[i], skip))
+  local seen = ids[i] ~= '' and view(string.sub(ids[i], skip))
   -- a long ready list keeps entries of tasks that have ended or wait elsewhere
   local stale = source == 'ready' and seen and not (seen[14] == 'P' and seen[17] == '')
   if seen and not stale then views[#views + 1] = seen end

@@ -4,7 +4,7 @@
 -- reply now, counts (tasks, running, delayed, retry, suspects, unknown, C, F, S, X, stubs), meta (field, value, …),
 --       views of the first live task of each ready list, workers (incarnation, registration, since,busy, end of the lease),
 --       over 0|1 (trim is to be called)
--- guarantees counts are sizes of structures, taken in one step; bounded by the numbers of names, levels and workers,
+-- guarantees counts are taken in one step; bounded by the numbers of names, levels and workers,
 --      each at most 1000
 local now, grace = clock()
 house(now, grace)
@@ -13,8 +13,8 @@ local names = call('ZRANGE', UNKNOWN, 0, 999)
 for i = 1, #names do unknown = unknown + call('ZCARD', NAMED .. names[i]) end
 local counts = {
   call('HLEN', TASKS), math.max(0, call('HLEN', RUN) - 1), call('ZCARD', DELAYED), call('ZCARD', RETRY),
-  call('ZCARD', SUSPECTS), unknown, call('ZCARD', END .. 'C'), call('ZCARD', END .. 'F'), call('ZCARD', END .. 'S'),
-  call('ZCARD', END .. 'X'), call('ZCARD', GONE),
+  call('ZCARD', SUSPECTS), unknown, count_ended('C'), count_ended('F'), count_ended('S'), count_ended('X'),
+  call('ZCARD', GONE),
 }
 local heads, workers = {}, {}
 local levels = call('ZREVRANGE', LEVELS, 0, -1)

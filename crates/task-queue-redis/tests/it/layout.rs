@@ -24,7 +24,7 @@ fn quoted(cell: &'static str) -> impl Iterator<Item = &'static str> {
 pub(crate) fn structures() -> BTreeMap<&'static str, &'static str> {
     let structure = |row: Vec<&'static str>| {
         let name = quoted(row[0]).next().expect("the name of a key stands in backquotes");
-        (name.trim_end_matches([':', 'I', 'N', 'P']), row[1])
+        (name.trim_end_matches([':', 'I', 'K', 'N', 'P']), row[1])
     };
     table("Keys").map(structure).collect()
 }

@@ -6,7 +6,9 @@ use task_queue_redis::{RedisQueue, task_core::*};
 
 use crate::{
     server::Server,
-    stage::{EXTRACT, Q, beat, completed, failed, named, options, registration, retry_in, settle},
+    stage::{
+        EXTRACT, Q, beat, completed, failed, id, named, options, registration, retry_in, settle, until, work,
+    },
 };
 
 async fn put(queue: &RedisQueue, name: &'static str, ids: Vec<String>, options: TaskOptions) {
@@ -116,4 +118,45 @@ async fn pages_of_any_size_show_every_task_once_by_state_and_in_order() {
     assert_eq!((ended.len(), ended[0].result.as_deref()), (1, Some(&[7u8][..])));
     filter.cursor = Some("elsewhere 0".into());
     assert!(matches!(queue.list(&Q, filter).await, Err(QueueError::Invalid(_))));
+}
+
+/// A long list keeps the entry of a result that was deleted. The task that came again under its id was listed twice, and
+/// would be forgotten in the place of the first.
+#[tokio::test]
+async fn a_result_that_was_deleted_and_came_again_is_listed_once_and_kept_for_its_own_time() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    put(&queue, EXTRACT, numbered("a", 1000), options()).await;
+    work(&queue, worker, 1, &completed()).await;
+    put(&queue, EXTRACT, numbered("b", 1), options()).await;
+    work(&queue, worker, 2, &completed()).await;
+    let again = || id("a0500");
+    queue.control(&Q, Command::Delete(again())).await.unwrap();
+    let mut filter = Filter::new(100);
+    filter.status = Some(TaskStatus::Completed);
+    assert_eq!(walk(&queue, filter.clone()).await.len(), 1000);
+
+    queue.advance_clock(&Q, HOUR, true).await.unwrap();
+    let worker = Incarnation::new();
+    put(&queue, EXTRACT, vec!["a0500".into()], options()).await;
+    work(&queue, worker, 1, &completed()).await;
+    let tasks = walk(&queue, filter.clone()).await;
+    let ids: HashSet<&TaskId> = tasks.iter().map(|task| &task.id).collect();
+    assert_eq!((tasks.len(), ids.len()), (1001, 1001));
+    assert_eq!((&tasks[0].id, queue.stats(&Q).await.unwrap().completed), (&again(), 1001));
+
+    queue.advance_clock(&Q, 23 * HOUR + HOUR / 2, true).await.unwrap();
+    until("the others are forgotten", || async {
+        (queue.stats(&Q).await.unwrap().completed == 1).then_some(())
+    })
+    .await;
+    assert!(matches!(queue.result(&Q, &again()).await.unwrap(), Lookup::Found(_)));
+    queue.advance_clock(&Q, HOUR, true).await.unwrap();
+    until("it is too", || async {
+        queue.stats(&Q).await.unwrap();
+        (server.say(&["hlen", "tf:{tasks}:tasks"]) == "0").then_some(())
+    })
+    .await;
 }
