@@ -11,12 +11,13 @@ use task_core::{
     TaskId, TaskQueue, Token, WorkerCommand,
 };
 use tokio::{
+    runtime::Handle,
     sync::mpsc::UnboundedSender,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{TaskContext, outage::Outage, panic::caught_future};
+use crate::{TaskContext, blocked, outage::Outage, panic::caught_future};
 
 /// A task that runs.
 pub(crate) struct Held {
@@ -50,6 +51,17 @@ impl Board {
             held.ctx.cancel();
             held.stop.cancel();
         }
+    }
+
+    /// Some of what runs, for people.
+    pub(crate) fn shown(&self) -> String {
+        let shown: Vec<String> = self
+            .held()
+            .values()
+            .take(5)
+            .map(|held| format!("{} {}", held.ctx.name(), held.ctx.id()))
+            .collect();
+        shown.join(", ")
     }
 
     pub(crate) fn held(&self) -> MutexGuard<'_, HashMap<(Name, TaskId, Token), Held>> {
@@ -92,7 +104,12 @@ impl Pulse {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("heartbeat".into());
-        thread.spawn(move || runtime.block_on(self.until_the_end()))?;
+        let tasks = Handle::current();
+        thread.spawn(move || {
+            let watch = blocked::watch(tasks, self.board.clone());
+            runtime.spawn(watch);
+            runtime.block_on(self.until_the_end());
+        })?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@
 //! ```
 
 mod attempt;
+mod blocked;
 mod blocking;
 pub mod command;
 mod context;

@@ -1,7 +1,7 @@
 //! What a worker says of itself beside the queue: sd_notify's words, to a service manager or an orchestrator that
 //! listens on NOTIFY_SOCKET. Without one it says nothing.
 
-use std::time::Duration;
+use std::{io, thread, time::Duration};
 
 use sd_notify::NotifyState as Word;
 use tokio::{
@@ -64,9 +64,18 @@ fn news(before: Option<Status>, now: Status) -> Vec<Word<'static>> {
     words
 }
 
-/// Says how the worker is, each time that changes, and that it lives as often as WATCHDOG_USEC asks for; to the end of
-/// the worker, whose runtime it runs on: so a runtime that is blocked is silent.
-pub(crate) async fn speak(mut status: watch::Receiver<Status>) {
+/// Says how the worker is, each time that changes, and that it lives as often as WATCHDOG_USEC asks for; until `status`
+/// ends. It does so on a thread of its own: a worker whose tasks keep every thread of its runtime is busy, not dead.
+pub(crate) fn speak(status: watch::Receiver<Status>) -> io::Result<()> {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    thread::Builder::new().name("notify".into()).spawn(move || runtime.block_on(tell(status)))?;
+    Ok(())
+}
+
+async fn tell(mut status: watch::Receiver<Status>) {
     // three times as often as is asked for, so that one delay is no alarm
     let pause = sd_notify::watchdog_enabled().map(|asked| (asked / 3).max(Duration::from_millis(10)));
     let mut alive = pause.map(interval);
@@ -86,7 +95,7 @@ pub(crate) async fn speak(mut status: watch::Receiver<Status>) {
             () = tick(&mut alive) => say(&[Word::Watchdog]),
             changed = status.changed() => {
                 if changed.is_err() {
-                    return std::future::pending().await;
+                    return;
                 }
             }
         }

@@ -127,12 +127,11 @@ impl TaskWorker {
         let signals = Signals::new()?;
         self.introduce();
         let status = watch::Sender::new(Status::default());
-        let speaks = speak(status.subscribe());
-        // neither signals nor status end by themselves, and both are done with when the worker is
+        speak(status.subscribe())?;
+        // signals do not end by themselves, and are done with when the worker is
         tokio::select! {
             ended = self.serve(receiver, status, false) => ended.map(drop),
             () = signals.tell(sender) => Ok(()),
-            () = speaks => Ok(()),
         }
     }
 

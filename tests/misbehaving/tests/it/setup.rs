@@ -65,6 +65,30 @@ async fn a_worker_that_is_frozen_is_replaced_and_its_task_runs_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_tasks_block_every_thread_is_told_of_and_left_alone() {
+    // live tasks were taken for stalled, and run twice, since they kept their worker from saying that it lives
+    let (server, folder) = (RedisServer::start(&[]), folder());
+    let queue = queue(&server).await;
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let line = format!("-n 1 --no-monitoring -q {} --timeout 1s --grace 0", server.url());
+    let running = folder.start(&line);
+    let mut tasks = Vec::new();
+    for i in 0..cores {
+        tasks.push(enqueue(&queue, "block_until", &format!("b{i}"), json!({"file": "go"})).await);
+    }
+    eventually("it is told of", || running.stderr().contains("register_blocking").then_some(()));
+    assert!(running.stderr().contains("block_until b"), "{}", running.stderr());
+    fs::write(folder.path("go"), "").unwrap();
+    for task in &tasks {
+        task.result(PATIENCE).await.unwrap();
+        assert_eq!(record(task).await.attempts, 1, "{}", running.stderr());
+    }
+    assert!(!running.stderr().contains("--timeout"), "{}", running.stderr());
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn params_that_do_not_fit_fail_their_task_with_the_reason_and_stop_nobody() {
     let (server, folder) = (RedisServer::start(&[]), folder());
     let queue = queue(&server).await;
