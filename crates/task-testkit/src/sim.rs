@@ -9,7 +9,6 @@ use task_core::{
 
 /// A simulated worker: an incarnation that counts its claims, and runs nothing. It says that it is idle as long as
 /// [`idle`](Self::idle) is set.
-#[derive(Clone)]
 pub struct Sim<'q, Q> {
     backend: &'q Q,
     /// The named queue.
@@ -22,6 +21,14 @@ pub struct Sim<'q, Q> {
     pub number: u64,
     /// What its claims say of whether it holds nothing.
     pub idle: bool,
+}
+
+/// The same worker, as whoever calls for it elsewhere.
+impl<Q> Clone for Sim<'_, Q> {
+    fn clone(&self) -> Self {
+        let (queue, registration) = (self.queue.clone(), self.registration.clone());
+        Self { queue, registration, ..*self }
+    }
 }
 
 impl<'q, Q: Queue> Sim<'q, Q> {

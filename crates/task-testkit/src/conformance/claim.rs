@@ -138,3 +138,27 @@ pub async fn a_claim_brings_about_as_many_bytes_as_asked_for_and_at_least_one_ta
     let rest = worker.claim(9).await.len();
     assert_eq!(rest + claimed.tasks.len(), 3, "what did not fit is still there");
 }
+
+/// Over a distance a claim may come that was given up long ago: nobody would know of what it took.
+pub async fn a_claim_that_eight_others_have_overtaken_gives_nothing<H: Harness>(h: &H) {
+    h.send((0..=Claim::IN_FLIGHT).map(|n| task(&format!("t{n}"), options())).collect()).await;
+    let mut worker = h.sim("w");
+    let mut late = worker.next_claim(1);
+    late.acked = 0;
+    for _ in 0..Claim::IN_FLIGHT {
+        let mut claim = worker.next_claim(1);
+        claim.acked = 0;
+        assert_eq!(h.queue().dequeue(claim).await.expect("an answer").tasks.len(), 1);
+    }
+    assert_eq!(h.queue().dequeue(late).await.expect("an answer").tasks.len(), 0);
+    assert_eq!(worker.claim(9).await.len(), 1);
+}
+
+pub async fn a_claim_says_when_to_look_again<H: Harness>(h: &H) {
+    if h.lacks(Capability::Delays).await {
+        return;
+    }
+    h.put("a", options().delay(secs(60))).await;
+    let wake = h.sim("w").try_claim(1).await.expect("an answer").next_wake.expect("one is due later");
+    assert!((secs(30)..=secs(60)).contains(&wake), "{wake:?}");
+}

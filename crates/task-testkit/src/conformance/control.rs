@@ -1,7 +1,8 @@
 //! Cancel, pause, replay, delete, purge, limit.
 
 use task_core::{
-    CancelAnswer, Capability, Command, ControlAnswer, Enqueued, FailureKind, Lookup, Queue as _, TaskStatus,
+    CancelAnswer, Capability, Command, ControlAnswer, Enqueued, FailureKind, Lookup, Outcome, Queue as _,
+    SettleAnswer, TaskStatus,
 };
 
 use crate::{
@@ -134,4 +135,113 @@ pub async fn a_queue_at_its_limit_takes_nothing_in_until_it_has_drained<H: Harne
     h.put("c", options()).await;
     h.control(Command::Limit(None)).await;
     h.put("d", options()).await;
+}
+
+/// A transition that left a place out would run a cancelled task.
+pub async fn a_task_is_cancelled_wherever_it_waits<H: Harness>(h: &H) {
+    if h.lacks(Capability::Cancel).await {
+        return;
+    }
+    let mut worker = h.sim("w").lease(secs(3600));
+    let mut all = vec!["ready", "retry"];
+    if !h.lacks(Capability::Suspects).await {
+        h.suspect("suspect").await;
+        assert_eq!(h.cancel("suspect").await, CancelAnswer::Cancelled);
+        all.push("suspect");
+    }
+    h.put("retry", options()).await;
+    let held = worker.claim_one().await;
+    worker.settle(&held, retry(secs(60))).await;
+    if !h.lacks(Capability::UnknownNames).await {
+        h.put("unknown", options()).await;
+        let held = worker.claim_one().await;
+        worker.settle(&held, Outcome::NameUnknown).await;
+        all.push("unknown");
+    }
+    if !h.lacks(Capability::Delays).await {
+        h.put("delayed", options().delay(secs(60))).await;
+        all.push("delayed");
+    }
+    h.put("ready", options()).await;
+    for name in &all {
+        if *name != "suspect" {
+            assert_eq!(h.cancel(name).await, CancelAnswer::Cancelled, "{name}");
+        }
+    }
+    h.advance(secs(90)).await;
+    assert_eq!(ids(&h.sim("heir").claim(9).await), [] as [&str; 0]);
+    for name in all {
+        assert_eq!(h.status(name).await, TaskStatus::Cancelled, "{name}");
+    }
+}
+
+/// The entry of a task that was cancelled stayed in the list, and ran the replayed task a second time, or early.
+pub async fn a_task_that_was_cancelled_and_replayed_runs_once<H: Harness>(h: &H) {
+    for needed in [Capability::Cancel, Capability::Replay, Capability::Delays] {
+        if h.lacks(needed).await {
+            return;
+        }
+    }
+    h.put("ready", options()).await;
+    h.put("delayed", options().delay(secs(60))).await;
+    for id in ["ready", "delayed"] {
+        assert_eq!(h.cancel(id).await, CancelAnswer::Cancelled);
+        assert_eq!(h.control(Command::Replay(self::id(id))).await, ControlAnswer::Done(1));
+    }
+    let mut worker = h.sim("w").lease(secs(3600));
+    let held = worker.claim(9).await;
+    assert_eq!(ids(&held), ["ready", "delayed"]);
+    worker.complete(&held[0]).await;
+    worker.settle(&held[1], retry(secs(120))).await;
+    h.advance(secs(90)).await;
+    assert_eq!(ids(&worker.claim(9).await), [] as [&str; 0], "its first due time means nothing any more");
+    h.advance(secs(60)).await;
+    assert_eq!(ids(&worker.claim(9).await), ["delayed"]);
+}
+
+pub async fn a_pause_stops_claims_and_nothing_else<H: Harness>(h: &H) {
+    if h.lacks(Capability::Pause).await {
+        return;
+    }
+    h.send(["held", "lost"].map(|id| task(id, options())).to_vec()).await;
+    let (mut worker, mut dead) = (h.sim("w").lease(secs(3600)), h.sim("dead"));
+    let held = worker.claim_one().await;
+    dead.claim_one().await;
+    let delays = !h.lacks(Capability::Delays).await;
+    if delays {
+        h.put("late", options().delay(secs(30))).await;
+    }
+    h.control(Command::Pause).await;
+    h.put("new", options()).await;
+    h.advance(secs(60)).await;
+    assert!(!worker.beat().await.closed);
+    let lost = h.record("lost").await;
+    assert_eq!((lost.status, lost.crashes), (TaskStatus::Pending, 1), "the dead are found");
+    assert_eq!(worker.complete(&held).await, SettleAnswer::Done);
+    assert_eq!(worker.claim(9).await.len(), 0);
+    h.control(Command::Resume).await;
+    let mut given = ids(&worker.claim(9).await);
+    assert_eq!(given.remove(0), "lost");
+    given.sort();
+    assert_eq!(given, if delays { vec!["late", "new"] } else { vec!["new"] });
+}
+
+/// A queue that refused its workers could never drain.
+pub async fn a_full_queue_goes_on_with_what_it_has<H: Harness>(h: &H) {
+    if h.lacks(Capability::Limit).await {
+        return;
+    }
+    h.control(Command::Limit(Some(1))).await;
+    h.put("a", options()).await;
+    let mut worker = h.sim("w").lease(secs(3600));
+    let held = worker.claim_one().await;
+    h.put("b", options()).await;
+    assert_eq!(worker.settle(&held, retry(secs(1))).await, SettleAnswer::Done);
+    assert_eq!(h.status("a").await, TaskStatus::Retry);
+    assert_eq!(h.send(vec![task("c", options())]).await, [Enqueued::Full]);
+    h.advance(secs(2)).await;
+    for delivery in worker.claim(9).await {
+        assert_eq!(worker.complete(&delivery).await, SettleAnswer::Done);
+    }
+    h.put("c", options()).await;
 }

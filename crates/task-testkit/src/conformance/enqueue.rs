@@ -2,13 +2,18 @@
 
 use std::collections::HashSet;
 
-use task_core::{Batch, Capability, Enqueued, Lookup, Queue as _, TaskStatus};
+use task_core::{Batch, Capability, Enqueued, Lookup, Queue as _, TaskStatus, Timestamp};
 
 use crate::{Harness, stage::*};
 
 pub async fn a_task_that_was_taken_in_is_pending_and_keeps_all_that_was_said_of_it<H: Harness>(h: &H) {
     let mut message = task("a", options().header("user", "ann").max_retries(7).timeout(secs(30)));
     message.trace = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
+    (message.parent, message.root) = (Some(id("parent")), Some(id("root")));
+    // what no release acts on yet must reach the one that will
+    message.reserved.ordering_key = Some("order-7".into());
+    message.reserved.cost = Some(3);
+    message.reserved.tenant = Some("acme".into());
     assert_eq!(h.send(vec![message.clone()]).await, [Enqueued::Queued]);
     let record = h.record("a").await;
     assert_eq!((record.status, record.attempts, record.generation), (TaskStatus::Pending, 0, 0));
@@ -133,4 +138,31 @@ pub async fn the_message_of_a_task_that_is_not_final_is_given_as_it_was_enqueued
     assert_eq!((h.status("a").await, stored().await), (TaskStatus::Running, Some(message.clone())));
     let missing = h.queue().message(&QUEUE, &id("b")).await.expect("it is answered");
     assert_eq!(missing, None);
+}
+
+pub async fn an_enqueue_says_how_durable_it_is<H: Harness>(h: &H) {
+    let claimed = h.queue().info().await.expect("an answer").durability;
+    let reply = h.queue().enqueue(Batch::new(QUEUE, vec![task("a", options())])).await.expect("an answer");
+    assert_eq!(reply.durability, claimed);
+}
+
+/// A producer's clock may be wrong by years.
+pub async fn the_time_of_an_enqueue_is_the_backends<H: Harness>(h: &H) {
+    let mut wrong = task("wrong", options());
+    wrong.enqueued_at = Some(Timestamp::from_millis(1));
+    h.send(vec![wrong, task("right", options())]).await;
+    let (wrong, right) = (h.record("wrong").await.enqueued_at, h.record("right").await.enqueued_at);
+    assert_eq!(wrong, right);
+}
+
+/// Whether params can be read is found out where they are read.
+pub async fn params_of_any_bytes_travel_as_they_are<H: Harness>(h: &H) {
+    let all: Vec<u8> = (0..=255).collect();
+    let mut odd = task("odd", options());
+    odd.params = all.clone().into();
+    h.send(vec![odd, task("even", options())]).await;
+    let claimed = h.sim("w").claim(9).await;
+    assert_eq!(ids(&claimed), ["odd", "even"]);
+    let message = claimed[0].message.as_ref().expect("the stored message is readable");
+    assert_eq!(message.params, all);
 }

@@ -1,5 +1,7 @@
 //! A worker that is dead gives its tasks back, and an outage is no death.
 
+use std::collections::HashSet;
+
 use task_core::{Capability, FailureKind, QueueError, SettleAnswer, TaskStatus};
 
 use crate::{
@@ -133,4 +135,28 @@ pub async fn a_failed_task_stays_failed_when_its_worker_dies<H: Harness>(h: &H) 
     worker.settle(&held, failed()).await;
     assert_eq!(worker.release().await, 0);
     assert_eq!(h.status("a").await, TaskStatus::Failed);
+}
+
+pub async fn a_release_gives_back_everything_however_much_it_is<H: Harness>(h: &H) {
+    const TASKS: usize = 700;
+    h.send((0..TASKS).map(|n| task(&format!("t{n}"), options())).collect()).await;
+    let mut dead = h.sim("dead");
+    let mut held = 0;
+    while held < TASKS {
+        let claimed = dead.claim(TASKS).await.len();
+        assert!(claimed > 0, "{held} of {TASKS} tasks are given out, and no more");
+        held += claimed;
+    }
+    dead.release().await;
+    assert!(dead.beat().await.closed);
+    let (mut heir, mut seen) = (h.sim("heir"), HashSet::new());
+    for _ in 0..100 {
+        let claimed = heir.claim(TASKS).await;
+        assert!(claimed.iter().all(|delivery| delivery.record.crashes == 1));
+        seen.extend(ids(&claimed));
+        if seen.len() == TASKS {
+            return;
+        }
+    }
+    panic!("{} of {TASKS} tasks came back", seen.len());
 }

@@ -30,6 +30,9 @@ macro_rules! __promises {
                 an_id_that_nobody_enqueued_is_not_found
                 ids_of_every_allowed_form_are_kept_apart
                 the_message_of_a_task_that_is_not_final_is_given_as_it_was_enqueued
+                an_enqueue_says_how_durable_it_is
+                the_time_of_an_enqueue_is_the_backends
+                params_of_any_bytes_travel_as_they_are
             }
             claim {
                 a_claimed_task_runs_with_its_attempt_counted_and_its_worker_named
@@ -42,6 +45,8 @@ macro_rules! __promises {
                 a_claim_for_no_tasks_takes_none
                 a_claim_says_whether_more_is_due
                 a_claim_brings_about_as_many_bytes_as_asked_for_and_at_least_one_task
+                a_claim_that_eight_others_have_overtaken_gives_nothing
+                a_claim_says_when_to_look_again
             }
             settle {
                 a_stale_settlement_fails_nothing_but_itself
@@ -75,6 +80,10 @@ macro_rules! __promises {
                 a_deleted_task_is_forgotten_with_its_id
                 a_purge_cancels_what_waits_and_leaves_what_runs
                 a_queue_at_its_limit_takes_nothing_in_until_it_has_drained
+                a_task_is_cancelled_wherever_it_waits
+                a_task_that_was_cancelled_and_replayed_runs_once
+                a_pause_stops_claims_and_nothing_else
+                a_full_queue_goes_on_with_what_it_has
             }
             unique {
                 a_key_is_free_as_soon_as_its_task_is_cancelled_purged_expired_or_crashed_for_good
@@ -105,6 +114,7 @@ macro_rules! __promises {
                 a_task_whose_worker_dies_too_often_has_failed
                 a_task_whose_cancel_was_asked_for_is_cancelled_when_its_worker_dies
                 a_failed_task_stays_failed_when_its_worker_dies
+                a_release_gives_back_everything_however_much_it_is
             }
             suspects {
                 a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing
@@ -118,10 +128,39 @@ macro_rules! __promises {
             }
             lifecycle {
                 every_row_of_the_table_of_states_is_walked
+                a_pending_task_that_is_claimed_is_running
+                a_pending_task_that_expires_is_cancelled
+                a_pending_task_that_is_cancelled_is_cancelled_at_once
+                a_pending_task_whose_name_nobody_knows_has_failed_in_the_end
+                a_task_between_attempts_that_is_cancelled_is_cancelled_at_once
+                a_task_between_attempts_is_pending_when_its_backoff_is_over
+                a_running_task_that_returns_a_value_is_completed
+                a_running_task_that_says_skip_is_skipped
+                a_running_task_that_fails_with_retries_left_is_tried_again
+                a_running_task_that_fails_for_good_has_failed
+                a_running_task_that_ends_after_a_cancel_is_cancelled
+                a_running_task_that_is_given_back_is_pending
+                a_running_task_that_its_worker_does_not_know_is_pending
+                a_running_task_whose_worker_dies_is_pending
+                a_running_task_whose_worker_died_once_too_often_has_failed
+                a_failed_task_that_is_replayed_is_pending
+                a_cancelled_task_that_is_replayed_is_pending
+            }
+            counts {
+                the_last_ten_errors_of_a_task_are_kept_each_with_its_attempt
+                a_task_of_which_nothing_is_said_fails_at_its_fourth_crash
+                a_task_given_back_by_workers_that_stop_is_given_back_without_end
+            }
+            queues {
+                a_unique_key_is_held_in_its_named_queue_alone
+                a_command_for_one_named_queue_leaves_the_others_alone
+                a_worker_is_released_in_one_named_queue_at_a_time
             }
             names {
                 a_task_of_an_unknown_name_waits_for_a_worker_that_knows_it_and_counts_nothing
                 a_name_that_no_worker_knows_for_ten_minutes_fails_its_tasks
+                a_name_that_a_live_worker_knows_is_not_given_up
+                an_outage_gives_no_name_up
             }
             timing {
                 the_highest_priority_goes_first
@@ -133,6 +172,7 @@ macro_rules! __promises {
                 a_replayed_task_starts_at_once_and_does_not_expire_again
                 a_unique_key_is_held_until_its_task_is_final_in_any_way
                 counts_agree_with_what_happened
+                what_has_expired_is_found_by_heartbeats_and_stats_even_while_the_queue_is_paused
             }
             retention {
                 a_result_ends_with_its_retention_and_its_id_is_remembered_for_ten_minutes
@@ -170,6 +210,8 @@ macro_rules! __promises {
                 a_wait_for_a_result_ends_when_its_task_does
                 a_wait_for_a_result_answers_how_it_stands_when_its_time_is_over
                 a_wait_for_a_task_that_is_not_there_is_answered_at_once
+                a_claim_waits_on_while_the_queue_is_paused
+                a_wait_for_a_result_ends_however_its_task_ends
             }
         }
     };

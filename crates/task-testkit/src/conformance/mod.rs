@@ -6,6 +6,7 @@
 
 pub mod claim;
 pub mod control;
+pub mod counts;
 pub mod enqueue;
 pub mod fencing;
 pub mod heartbeat;
@@ -14,6 +15,7 @@ pub mod lifecycle;
 mod list;
 pub mod look;
 pub mod names;
+pub mod queues;
 pub mod resend;
 pub mod retention;
 pub mod settle;

@@ -41,3 +41,35 @@ pub async fn a_name_that_no_worker_knows_for_ten_minutes_fails_its_tasks<H: Harn
     assert_eq!(record.status, TaskStatus::Failed);
     assert_eq!(record.error.map(|error| error.kind), Some(FailureKind::UnknownName));
 }
+
+/// A worker that is busy, or a queue that is paused, for a quarter of an hour would have failed good tasks.
+pub async fn a_name_that_a_live_worker_knows_is_not_given_up<H: Harness>(h: &H) {
+    if h.lacks(Capability::UnknownNames).await {
+        return;
+    }
+    h.send(vec![named("new", "a", options())]).await;
+    let mut old = h.sim("old").lease(secs(3600));
+    let held = old.claim_one().await;
+    old.settle(&held, Outcome::NameUnknown).await;
+    let mut new = Sim::knowing(h.queue(), "new", &["new"]).lease(secs(3600));
+    for _ in 0..4 {
+        new.beat().await;
+        h.advance(secs(300)).await;
+    }
+    assert_eq!(ids(&new.claim(9).await), ["a"]);
+}
+
+/// While the backend was away no worker could say what it knows.
+pub async fn an_outage_gives_no_name_up<H: Harness>(h: &H) {
+    if h.lacks(Capability::UnknownNames).await {
+        return;
+    }
+    h.send(vec![named("new", "a", options())]).await;
+    let mut old = h.sim("old");
+    let held = old.claim_one().await;
+    old.settle(&held, Outcome::NameUnknown).await;
+    h.outage(secs(900)).await;
+    h.housekeeping().await;
+    assert_eq!(h.status("a").await, TaskStatus::Pending);
+    assert_eq!(ids(&Sim::knowing(h.queue(), "new", &["new"]).claim(9).await), ["a"]);
+}

@@ -143,3 +143,26 @@ pub async fn counts_agree_with_what_happened<H: Harness>(h: &H) {
     assert_eq!((stats.totals.completed, stats.totals.failed, stats.totals.retried), (1, 1, 1));
     assert!(stats.workers.iter().any(|info| info.incarnation == worker.worker && info.label == "w"));
 }
+
+/// What only a claim would sweep stays for ever in a queue that nobody claims from.
+pub async fn what_has_expired_is_found_by_heartbeats_and_stats_even_while_the_queue_is_paused<H: Harness>(
+    h: &H,
+) {
+    for needed in [Capability::Expiry, Capability::Pause, Capability::Stats] {
+        if h.lacks(needed).await {
+            return;
+        }
+    }
+    h.control(Command::Pause).await;
+    let worker = h.sim("w").lease(secs(3600));
+    for found_by in ["beat", "stats"] {
+        h.put(found_by, options().expires(secs(60))).await;
+        h.advance(secs(90)).await;
+        match found_by {
+            "beat" => drop(worker.beat().await),
+            _ => drop(h.stats().await),
+        }
+        let record = h.record(found_by).await;
+        assert_eq!(record.error.map(|error| error.kind), Some(FailureKind::Expired), "by {found_by}");
+    }
+}

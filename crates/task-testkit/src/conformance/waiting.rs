@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use task_core::{
-    Capability, Claim, Command, ControlAnswer, Lookup, Outcome, Queue as _, SettleAnswer, TaskStatus,
+    CancelAnswer, Capability, Claim, Command, ControlAnswer, Lookup, Outcome, Queue as _, SettleAnswer,
+    TaskStatus,
 };
 
 use crate::{
@@ -154,4 +155,61 @@ pub async fn a_wait_for_a_task_that_is_not_there_is_answered_at_once<H: Harness>
     let found = h.queue().wait(&QUEUE, &id("nobody"), LONG).await.expect("an answer");
     assert_eq!(found, Lookup::NotFound);
     assert!(start.elapsed() < SOON);
+}
+
+pub async fn a_claim_waits_on_while_the_queue_is_paused<H: Harness>(h: &H) {
+    if h.lacks(Capability::Pause).await {
+        return;
+    }
+    h.control(Command::Pause).await;
+    let mut claim = h.sim("w").next_claim(1);
+    claim.wait = std::time::Duration::from_millis(300);
+    let start = Instant::now();
+    let waits = async { (h.queue().dequeue(claim.clone()).await.expect("an answer"), start.elapsed()) };
+    let puts = async {
+        tokio::task::yield_now().await;
+        h.put("a", options()).await;
+    };
+    let ((claimed, after), ()) = tokio::join!(waits, puts);
+    assert!(claimed.tasks.is_empty() && claimed.paused);
+    assert!(after >= claim.wait, "it came back after {after:?}");
+}
+
+/// Waits for a result, does something, and asserts that the wait ends by it.
+async fn ended_by<H: Harness>(h: &H, name: &str, act: impl AsyncFnOnce()) {
+    let (start, task) = (Instant::now(), id(name));
+    let waits = async { (h.queue().wait(&QUEUE, &task, LONG).await.expect("an answer"), start.elapsed()) };
+    let acts = async {
+        tokio::task::yield_now().await;
+        act().await;
+    };
+    let ((found, after), ()) = tokio::join!(waits, acts);
+    assert!(matches!(found, Lookup::Found(record) if record.status.is_final()), "{name}");
+    assert!(after < SOON, "of {name} it was told after {after:?}");
+}
+
+/// Each way to an end forgot those that waited, in turn.
+pub async fn a_wait_for_a_result_ends_however_its_task_ends<H: Harness>(h: &H) {
+    if h.lacks(Capability::Push).await {
+        return;
+    }
+    h.put("crashed", options().max_crashes(0)).await;
+    let mut victim = h.sim("victim");
+    victim.claim_one().await;
+    ended_by(h, "crashed", async || assert_eq!(victim.release().await, 1)).await;
+    for (name, outcome) in [("failed", failed()), ("skipped", crate::sim::skipped())] {
+        h.put(name, options()).await;
+        let mut worker = h.sim("w");
+        let held = worker.claim_one().await;
+        ended_by(h, name, async || assert_eq!(worker.settle(&held, outcome).await, SettleAnswer::Done)).await;
+    }
+    if !h.lacks(Capability::Cancel).await {
+        h.put("cancelled", options()).await;
+        ended_by(h, "cancelled", async || assert_eq!(h.cancel("cancelled").await, CancelAnswer::Cancelled))
+            .await;
+    }
+    if !h.lacks(Capability::Purge).await {
+        h.put("purged", options()).await;
+        ended_by(h, "purged", async || drop(h.control(Command::Purge).await)).await;
+    }
 }
