@@ -1,4 +1,7 @@
 //! Backends with one flaw each: the suite must catch every one of them, or it does not bite.
+//!
+//! Which promises catch which flaw is printed by
+//! `cargo nextest run -p task-testkit --test broken --success-output final`.
 
 use std::{
     collections::HashMap,
@@ -10,15 +13,18 @@ use std::{
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, Delivery, EnqueueReply,
     Enqueued, Explanation, Filter, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page, Queue,
-    QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskMessage,
+    QueueError, QueueStats, SettleAnswer, SettleReply, SettleRequest, TaskId, TaskMessage,
 };
-use task_testkit::{Harness, ModelQueue, promises};
+use task_testkit::{Harness, ModelQueue, Promise, promises};
 
 const NO_FENCING: u8 = 0;
 const DESTRUCTIVE_POP: u8 = 1;
 const ENQUEUE_OVERWRITES: u8 = 2;
 const WAKE_FORGOTTEN: u8 = 3;
 const SUSPECTS_AMONG_NEIGHBOURS: u8 = 4;
+const OUTAGE_TAKEN_FOR_A_CRASH: u8 = 5;
+const CANCEL_NOT_TOLD: u8 = 6;
+const BATCH_FAILS_WHOLE: u8 = 7;
 
 /// A correct backend, made wrong in one way.
 struct Broken<const FLAW: u8, Q> {
@@ -76,11 +82,19 @@ impl<const FLAW: u8, Q: Queue> Queue for Broken<FLAW, Q> {
                 settlement.delivery = latest[settlement.delivery.id()].clone();
             }
         }
-        self.inner.settle(request).await
+        let reply = self.inner.settle(request).await?;
+        if FLAW == BATCH_FAILS_WHOLE && reply.answers.contains(&SettleAnswer::Stale) {
+            return Err(QueueError::Corrupt("a settlement is stale".into()));
+        }
+        Ok(reply)
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
-        self.inner.heartbeat(beat).await
+        let mut reply = self.inner.heartbeat(beat).await?;
+        if FLAW == CANCEL_NOT_TOLD {
+            reply.cancel.clear();
+        }
+        Ok(reply)
     }
 
     async fn release(&self, queue: &Name, worker: Incarnation) -> Result<u64, QueueError> {
@@ -144,23 +158,34 @@ impl<const FLAW: u8> Harness for Broken<FLAW, ModelQueue> {
     }
 
     async fn outage(&self, by: Duration) {
-        self.inner.outage(by);
+        match FLAW {
+            OUTAGE_TAKEN_FOR_A_CRASH => self.inner.advance(by),
+            _ => self.inner.outage(by),
+        }
     }
 }
 
+/// How many promises are tested at the same time: those that are never woken only wait.
+const AT_ONCE: usize = 20;
+
 /// Asserts that this promise catches the flaw, and prints every other one that does.
 fn is_caught<const FLAW: u8>(flaw: &str, by: &str) {
+    let mut promises = promises::<Broken<FLAW, ModelQueue>>();
+    // what is woken late takes its time, so only those that are about it are tested
+    promises.retain(|promise| FLAW != WAKE_FORGOTTEN || promise.subject == "waiting");
     let mut caught = Vec::new();
-    for promise in promises::<Broken<FLAW, ModelQueue>>() {
-        // to be woken late takes its time: only the flaw that is about it pays for that
-        if FLAW == WAKE_FORGOTTEN && format!("{}::{}", promise.subject, promise.name) != by {
-            continue;
-        }
-        if catch_unwind(AssertUnwindSafe(|| promise.check())).is_err() {
-            caught.push(format!("{}::{}", promise.subject, promise.name));
-        }
+    for some in promises.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let broken = |promise: &Promise<_>| catch_unwind(AssertUnwindSafe(|| promise.check())).is_err();
+            let tests: Vec<_> = some.iter().map(|promise| scope.spawn(move || broken(promise))).collect();
+            for (promise, test) in some.iter().zip(tests) {
+                if test.join().unwrap() {
+                    caught.push(format!("{}::{}", promise.subject, promise.name));
+                }
+            }
+        });
     }
-    println!("{flaw} is caught by {caught:#?}");
+    println!("{flaw} is caught by {} promises:\n  {}", caught.len(), caught.join("\n  "));
     assert!(caught.iter().any(|name| name == by), "{flaw} is not caught by {by}, only by {caught:#?}");
 }
 
@@ -195,5 +220,29 @@ fn a_backend_that_runs_suspects_among_neighbours_is_caught() {
     is_caught::<SUSPECTS_AMONG_NEIGHBOURS>(
         "a suspect among neighbours",
         "suspects::a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing",
+    );
+}
+
+#[test]
+fn a_backend_that_takes_an_outage_for_a_crash_is_caught() {
+    is_caught::<OUTAGE_TAKEN_FOR_A_CRASH>(
+        "an outage taken for a crash",
+        "lease::after_an_outage_live_workers_keep_what_they_hold",
+    );
+}
+
+#[test]
+fn a_backend_that_tells_no_worker_of_a_cancel_is_caught() {
+    is_caught::<CANCEL_NOT_TOLD>(
+        "a cancel that is not told",
+        "heartbeat::a_cancel_ends_the_wait_of_the_heartbeat_of_the_worker_that_has_the_task",
+    );
+}
+
+#[test]
+fn a_backend_that_fails_a_batch_for_one_stale_settlement_is_caught() {
+    is_caught::<BATCH_FAILS_WHOLE>(
+        "a batch that fails for one settlement",
+        "settle::a_stale_settlement_fails_nothing_but_itself",
     );
 }
