@@ -1,4 +1,5 @@
 use task_core::without_password;
+use task_queue_redis::url_from_env;
 
 use super::{Mistake, Surroundings};
 
@@ -13,12 +14,7 @@ pub(super) fn resolve(
         // a script whose variable is not set must not end up on another queue
         return Err(Mistake(format!("{flag} is empty; write a queue, as in -q localhost:6379")));
     }
-    let host = || {
-        let port = around.env("REDIS_PORT").unwrap_or_else(|| "6379".into());
-        around.env("REDIS_HOST").map(|host| format!("redis://{host}:{port}"))
-    };
-    let url = value.or_else(|| around.env("TASK_QUEUE")).or_else(|| around.env("REDIS_URL")).or_else(host);
-    let Some(url) = url.map(|url| url.trim().to_owned()) else { return Ok(None) };
+    let Some(url) = value.or_else(|| url_from_env(|name| around.env(name))) else { return Ok(None) };
     if !around.backends.accepts(&url) {
         let bare = !url.contains([':', '/', '@']) && around.backends.accepts(&format!("{url}:6379"));
         let meant =
