@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod flows;
+mod other_languages;
 mod pair;
 mod server;
