@@ -1,20 +1,4 @@
--- Shared by all: names of keys, the clock, states of tasks. docs/redis-layout.md is written from these headers.
--- KEYS[1] is the base `prefix:{queue}`; every key is the base and a fixed suffix (and a priority, status, name or
--- incarnation), so a named queue is one slot.
-local call, base = redis.call, KEYS[1]
-local META, TASKS, STATE, RUN = base .. ':meta', base .. ':tasks', base .. ':state', base .. ':run'
-local DELAYED, RETRY, EXPIRY, GONE = base .. ':delayed', base .. ':retry', base .. ':expiry', base .. ':gone'
-local READY, LEVELS, SUSPECTS = base .. ':ready:', base .. ':levels', base .. ':suspects'
-local UNKNOWN, NAMED, VOID = base .. ':unknown', base .. ':named:', base .. ':void'
-local UNIQ, WAITING, PROGRESS = base .. ':uniq', base .. ':waiting', base .. ':progress'
-local REPLAYABLE = base .. ':replayable'
-local LEASES, CLOSED, DYING, GENS = base .. ':leases', base .. ':closed', base .. ':dying', base .. ':gens'
-local REG, KNOWS, LABEL, SEEN = base .. ':reg', base .. ':knows', base .. ':label', base .. ':seen'
-local HELD, CLAIMS, ALONE = base .. ':held:', base .. ':claims:', base .. ':alone'
-local CANCEL, INBOX, BELL, CALL = base .. ':cancel:', base .. ':inbox:', base .. ':bell:', base .. ':call:'
-local END, WAKE = base .. ':end:', base .. ':wake'
-local RESULT, RESULTS, UNLISTED = base .. ':result:', base .. ':results', base .. ':unlisted'
-
+-- Shared by all: the clock, states of tasks, their ways and ends.
 local KEEP = { C = 86400000, S = 86400000, X = 86400000, F = 604800000 } -- default retention, ms
 local REMEMBER = 600000 -- an id is remembered at least so long after its end
 local GAP, GRACE = 6000, 12000 -- an outage is no crash: after so long a silence nothing is reaped for so long
@@ -26,9 +10,9 @@ local PAD = string.rep('.', 65)
 local function int(n) return string.format('%.0f', n) end
 
 -- The backend's time in ms: TIME, made monotonic by `tick`. A step back of over a minute is taken as it is.
--- `skew` exists in tests only.
+-- `skew` exists in tests only. Also until when nothing is reaped, and what else each call reads: paused, swept, limit.
 local function clock()
-  local t, m = call('TIME'), call('HMGET', META, 'tick', 'skew', 'grace')
+  local t, m = call('TIME'), call('HMGET', META, 'tick', 'skew', 'grace', 'paused', 'swept', 'limit')
   local now = t[1] * 1000 + math.floor(t[2] / 1000) + tonumber(m[2] or 0)
   local tick, grace = tonumber(m[1]), tonumber(m[3] or 0)
   if tick then
@@ -45,7 +29,7 @@ local function clock()
     end
   end
   if not tick or now - tick >= 100 then call('HSET', META, 'tick', int(now)) end
-  return now, grace
+  return now, grace, { paused = m[4], swept = tonumber(m[5] or 0), limit = tonumber(m[6] or '') }
 end
 
 -- What is known of a task beyond its message; absent for a plain task that never ended an attempt. Fields:
@@ -134,7 +118,8 @@ local function ring(inc)
 end
 
 local function closed(inc)
-  return call('ZSCORE', CLOSED, inc) or call('ZSCORE', CLOSED, string.match(inc, '^[^.]*'))
+  local until_then = call('ZMSCORE', CLOSED, inc, string.match(inc, '^[^.]*'))
+  return until_then[1] or until_then[2]
 end
 
 local function told(id) -- whoever waits for its end

@@ -6,12 +6,12 @@
 --       over 0|1 (trim is to be called)
 -- guarantees moves the lease; progress of a token that is not the current one is dropped; commands are told once
 local inc = ARGV[1]
-local now, grace = clock()
+local now, grace, meta = clock()
 local registers = ARGV[4] ~= '' or ARGV[6] ~= ''
 local here = alive(inc, tonumber(ARGV[2]), now, registers and ARGV[4] or nil, ARGV[5], ARGV[6])
 if here == nil then return { 'REG' } end
 if not here then return { 'CLOSED' } end
-house(now, grace)
+house(now, grace, meta)
 local known = knows(inc, now)
 local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
 call('HSET', SEEN, inc, since .. ',' .. ARGV[3])

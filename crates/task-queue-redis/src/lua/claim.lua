@@ -10,26 +10,27 @@
 --       `wake` holds the token after it if anything is ready and the queue is not paused.
 local inc, number, acked = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local most, bytes_left, idle = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
-local now, grace = clock()
+local now, grace, meta = clock()
 local here = alive(inc, tonumber(ARGV[6]), now, ARGV[8], ARGV[9], ARGV[10])
 if here == nil then return { 'REG' } end
 if not here then return { 'CLOSED' } end
-house(now, grace, most)
-local known = knows(inc, now)
-call('DEL', CALL .. inc) -- it is here
+house(now, grace, meta, most)
+local rare = call('EXISTS', UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0 -- most claims find none of it
+local known = rare and knows(inc, now) or {}
+if rare then call('DEL', CALL .. inc) end -- it is here
 
 local tasks = {}
 local held = inc .. ':' .. ARGV[2] .. '@' .. int(now)
 local log = CLAIMS .. inc
 local past = call('HMGET', log, 'acked', 'high', ARGV[2])
 local was_acked, high = tonumber(past[1] or 0), tonumber(past[2] or 0)
-if acked > was_acked then
-  call('HSET', log, 'acked', acked)
-  for n = math.max(was_acked + 1, acked - IN_FLIGHT + 1), acked do forget_claim(inc, int(n), acked, high) end
+local acks = acked > was_acked
+if acks then
+  for one = math.max(was_acked + 1, acked - IN_FLIGHT + 1), acked do forget_claim(inc, int(one), acked, high) end
   was_acked = acked
 end
-local paused = call('HGET', META, 'paused') and 1 or 0
-local alone = call('HEXISTS', ALONE, inc)
+local paused = meta.paused and 1 or 0
+local alone = rare and call('HEXISTS', ALONE, inc) or 0
 
 -- Whether more is due that it may take.
 local function more_due()
@@ -42,9 +43,11 @@ local function more_due()
 end
 
 if number <= was_acked or number + IN_FLIGHT <= high then
+  if acks then call('HSET', log, 'acked', acked) end
   return { 'OK', int(now), more_due(), -1, 0, paused, alone, held, tasks }
 end
 if past[3] then
+  if acks then call('HSET', log, 'acked', acked) end
   for id in string.gmatch(past[3], '[^\n]+') do
     local have = call('HGET', RUN, id)
     if have and token_of(have) == inc .. ':' .. ARGV[2] then
@@ -58,7 +61,7 @@ end
 
 local taken, runs, n = {}, {}, 0
 local marked = {} -- places of those of whom more is known
-local voids = call('EXISTS', VOID) == 1
+local voids = rare and call('EXISTS', VOID) == 1
 local states = call('HLEN', STATE) > 1
 
 -- Takes one id that was taken off a list; false if its bytes don't fit any more.
@@ -129,7 +132,7 @@ local function runs_alone(id)
   end
 end
 if paused == 0 and alone == 0 and most > 0 then
-  local empty = idle and call('EXISTS', HELD .. inc) == 0
+  local empty = idle and rare and call('EXISTS', HELD .. inc) == 0
   local first = empty and call('ZRANGE', SUSPECTS, 0, 0)[1]
   if first then
     call('ZREM', SUSPECTS, first)
@@ -172,7 +175,7 @@ end
 if n > 0 then
   call('HSET', RUN, unpack(runs))
   call('HSET', HELD .. inc, ARGV[2], n)
-  call('HSET', log, ARGV[2], table.concat(taken, '\n'), 'high', math.max(high, number))
+  call('HSET', log, ARGV[2], table.concat(taken, '\n'), 'high', math.max(high, number), 'acked', was_acked)
   if number > high then
     for past_one = math.max(1, high - IN_FLIGHT + 1), math.min(high, number - IN_FLIGHT) do
       forget_claim(inc, int(past_one), was_acked, number)
@@ -183,7 +186,9 @@ if n > 0 then
   end
 end
 
-local due = -1
+if acks and n == 0 then call('HSET', log, 'acked', acked) end
+
+local due, more = -1, more_due()
 if paused == 1 then
   -- whoever resumes wakes
 elseif call('EXISTS', LEVELS) == 1 then
@@ -209,4 +214,5 @@ else
     end
   end
 end
-return { 'OK', int(now), more_due(), due, asked_to_run_empty(inc, known), paused, alone, held, tasks }
+local run_empty = rare and asked_to_run_empty(inc, known) or 0
+return { 'OK', int(now), more, due, run_empty, paused, alone, held, tasks }

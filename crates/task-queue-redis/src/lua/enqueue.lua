@@ -6,18 +6,18 @@
 -- reply now, and nothing more if all are queued; else n times: 1 queued | 0 full | id of the owner of its unique key |
 --      view of the task that has this id
 -- guarantees per task all or nothing; an id that is there is left as it is; a lock has one live owner
-local now = clock()
+local now, _, meta = clock()
 local priorities, specials = ARGV[1], tonumber(ARGV[2])
 local first = 3 + 6 * specials
 local ids = {}
-for i = first, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
-local n = #ids
+local n = (#ARGV - first + 1) / 2
+for i = 1, n do ids[i] = ARGV[first + 2 * i - 2] end
 
-local limit, room = tonumber(call('HGET', META, 'limit') or ''), nil
-if limit then
+local room = nil
+if meta.limit then
   local waiting = call('HLEN', TASKS) - math.max(0, call('HLEN', RUN) - 1) - call('ZCARD', GONE)
   for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do waiting = waiting - count_ended(status) end
-  room = limit - waiting
+  room = meta.limit - waiting
 end
 local there = call('HMGET', TASKS, unpack(ids))
 local seen, plain = {}, specials == 0 and (not room or room >= n)

@@ -121,15 +121,14 @@ local function give_back(inc, reason, now, max)
   return n, false
 end
 
-local function reap(now, grace)
-  if now >= grace then
-    local dead = call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 10)
-    for i = 1, #dead do
-      call('ZADD', CLOSED, int(now + HOUR), dead[i])
-      call('ZADD', DYING, int(now), 'l' .. dead[i])
-      forget(dead[i])
-    end
+local function reap(now, grace, some)
+  local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 10) or {}
+  for i = 1, #dead do
+    call('ZADD', CLOSED, int(now + HOUR), dead[i])
+    call('ZADD', DYING, int(now), 'l' .. dead[i])
+    forget(dead[i])
   end
+  if not some and #dead == 0 then return end
   -- several may have died together, and one that held nothing must not keep back the tasks of the next
   local left = STEP
   while left > 0 do
@@ -267,13 +266,13 @@ local function snapshot(now)
   call('HSET', META, 'sn', int(now), 'se', m[4] or 0, 'sf', ended)
 end
 
-local function house(now, grace, tasks)
+local function house(now, grace, meta, tasks)
   local most = math.min(1000, math.max(2 * STEP, 2 * (tasks or 0)))
-  promote(now, most)
-  reap(now, grace)
-  expire(now)
-  local swept = tonumber(call('HGET', META, 'swept') or 0)
-  if now - swept >= 100 or now < swept then
+  local some = call('EXISTS', DELAYED, RETRY, EXPIRY, DYING) > 0
+  if some then promote(now, most) end
+  reap(now, grace, some)
+  if some then expire(now) end
+  if now - meta.swept >= 100 or now < meta.swept then
     local more = sweep(now, most)
     if not more then call('HSET', META, 'swept', int(now)) end
     if now >= grace then give_up_names(now) end
@@ -284,7 +283,8 @@ end
 -- Renews the lease of an incarnation, or registers it: nil if that needs its registration, false if it is closed.
 local function alive(inc, lease, now, label, names, about)
   if closed(inc) then return false end
-  if not call('ZSCORE', LEASES, inc) then
+  -- 0: it is not there, or has this very time
+  if call('ZADD', LEASES, 'XX', 'CH', int(now + lease), inc) == 0 and not call('ZSCORE', LEASES, inc) then
     if not label then return nil end
     call('HSETNX', RUN, '', PAD)
     call('HSET', REG, inc, about)
@@ -292,8 +292,8 @@ local function alive(inc, lease, now, label, names, about)
     call('HSET', LABEL, inc, label)
     call('HSET', GENS, string.match(inc, '^[^.]*'), inc)
     call('HSET', SEEN, inc, int(now) .. ',0')
+    call('ZADD', LEASES, int(now + lease), inc)
   end
-  call('ZADD', LEASES, int(now + lease), inc)
   return true
 end
 

@@ -9,7 +9,8 @@
 --      the counts, the waiters and the next start change in this one step
 local now = clock()
 local known = call('HLEN', STATE) > 1
-local waiting, progress = call('EXISTS', WAITING) == 1, call('EXISTS', PROGRESS) == 1
+local rare = call('EXISTS', WAITING, PROGRESS, ALONE) > 0
+local waiting, progress = rare and call('EXISTS', WAITING) == 1, rare and call('EXISTS', PROGRESS) == 1
 local answers, all_done = {}, true
 local aside, asides = {}, {} -- names whose tasks were put aside
 
@@ -155,7 +156,7 @@ while at < #ARGV do
   end
   if done > 0 then
     let_go(inc, number, done)
-    local alone = call('HGET', ALONE, inc)
+    local alone = rare and call('HGET', ALONE, inc)
     if alone and holder(call('HGET', RUN, alone) or '') ~= inc then call('HDEL', ALONE, inc) end
   end
 end
