@@ -1,10 +1,14 @@
 //! The attempts of a worker: those that run, and those that wait here for a free slot or core.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use task_core::{Delivery, FailureKind, Outcome, Settlement, TaskError};
 use tokio::{
-    task::{Id, JoinSet},
+    task::{Id, JoinError, JoinSet},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -19,7 +23,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Bench {
     /// In the order in which they came.
-    waiting: Vec<Waiting>,
+    waiting: VecDeque<Waiting>,
     attempts: JoinSet<Settlement>,
     running: HashMap<Id, Running>,
     /// How many of these block a thread.
@@ -52,7 +56,7 @@ pub(super) struct Ended {
 impl Bench {
     /// An attempt that waits for its start; `stop` ends it.
     pub(super) fn push(&mut self, lane: usize, attempt: Attempt, stop: CancellationToken) {
-        self.waiting.push(Waiting { lane, attempt, stop });
+        self.waiting.push_back(Waiting { lane, attempt, stop });
     }
 
     /// Starts what may.
@@ -63,7 +67,7 @@ impl Bench {
                 next += 1;
                 continue;
             }
-            let Waiting { lane, attempt, stop } = self.waiting.remove(next);
+            let Some(Waiting { lane, attempt, stop }) = self.waiting.remove(next) else { break };
             let since = Instant::now();
             let (delivery, rules, blocking) = (attempt.delivery(), attempt.rules(), attempt.blocking());
             let running = Running { lane, delivery, rules, blocking, since };
@@ -80,7 +84,17 @@ impl Bench {
     /// Safe: what has ended is kept until it is taken.
     pub(super) async fn next(&mut self) -> Option<Ended> {
         let joined = self.attempts.join_next_with_id().await?;
-        let id = joined.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
+        self.ended(joined)
+    }
+
+    /// An attempt that has ended by now.
+    pub(super) fn next_now(&mut self) -> Option<Ended> {
+        let joined = self.attempts.try_join_next_with_id()?;
+        self.ended(joined)
+    }
+
+    fn ended(&mut self, joined: Result<(Id, Settlement), JoinError>) -> Option<Ended> {
+        let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let running = self.running.remove(&id)?;
         self.blocking -= u32::from(running.blocking);
         let settlement = match joined {
@@ -93,8 +107,10 @@ impl Bench {
 
     /// Takes out what waits and was cancelled meanwhile.
     pub(super) fn take_cancelled(&mut self) -> Vec<Ended> {
-        let taken: Vec<_> =
-            self.waiting.extract_if(.., |waiting| waiting.attempt.ctx.is_cancelled()).collect();
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| waiting.attempt.ctx.is_cancelled());
+        self.waiting = kept;
         let outcome = || Outcome::Cancelled { reason: "cancelled before it ran".into() };
         taken.into_iter().map(|waiting| waiting.ended(outcome())).collect()
     }
@@ -125,7 +141,7 @@ impl Waiting {
 }
 
 impl Running {
-    fn settle_panic(&self, error: tokio::task::JoinError) -> Settlement {
+    fn settle_panic(&self, error: JoinError) -> Settlement {
         let outcome = match error.try_into_panic() {
             Ok(payload) => {
                 let told = format!("it panicked outside its code: {}", panic::text(&*payload));

@@ -24,9 +24,11 @@ pub(crate) struct Books {
 }
 
 /// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up.
-const UNSETTLED: u32 = 4;
+const UNSETTLED: u32 = 8;
 /// What waits here for a slot may be expected to wait so long.
 const AHEAD: Duration = Duration::from_millis(50);
+/// So many may wait for each slot: what a call costs is then shared by hundreds of tasks that take no time.
+const WAITING: u32 = 3;
 
 impl Books {
     pub(crate) fn holds_nothing(&self) -> bool {
@@ -47,7 +49,7 @@ impl Books {
 }
 
 /// How many tasks to claim beyond those that can start at once, so that short ones need not wait for a round trip
-/// each: as many as one slot runs within 50 ms, at most one a slot, and none while no task is known to be so short.
+/// each: as many as one slot runs within 50 ms, at most three a slot, and none while no task is known to be so short.
 ///
 /// `mean` is what attempts took lately; `youngest` is the age of the attempt that started last, of those that run: where
 /// no slot was freed for so long, the mean is out of date.
@@ -57,7 +59,7 @@ pub(crate) fn buffer(mean: Option<Duration>, youngest: Option<Duration>, concurr
         return 0;
     }
     let ahead = AHEAD.as_nanos() / mean.as_nanos().max(1);
-    u32::try_from(ahead).unwrap_or(u32::MAX).min(concurrency)
+    u32::try_from(ahead).unwrap_or(u32::MAX).min(concurrency.saturating_mul(WAITING))
 }
 
 /// The mean of what attempts took, in which the last few weigh most.
@@ -91,7 +93,7 @@ mod tests {
     fn nothing_is_claimed_beside_a_suspect_at_rest_or_with_many_unsettled() {
         assert_eq!(Books { suspect: true, ..BUSY }.room(), 0);
         assert_eq!(Books { resting: true, ..BUSY }.room(), 0);
-        assert_eq!(Books { unsettled: 16, ..BUSY }.room(), 0);
+        assert_eq!(Books { unsettled: 32, ..BUSY }.room(), 0);
     }
 
     #[test]
@@ -106,9 +108,9 @@ mod tests {
         let ms = Duration::from_millis;
         assert_eq!(buffer(None, None, 64), 0, "nothing is known");
         assert_eq!(buffer(Some(ms(10)), None, 64), 5);
-        assert_eq!(buffer(Some(ms(10)), Some(ms(9)), 4), 4, "at most one a slot");
+        assert_eq!(buffer(Some(ms(1)), Some(ms(9)), 4), 12, "at most three a slot");
         assert_eq!(buffer(Some(ms(51)), None, 64), 0);
-        assert_eq!(buffer(Some(Duration::ZERO), None, 64), 64);
+        assert_eq!(buffer(Some(Duration::ZERO), None, 64), 192);
         assert_eq!(buffer(Some(ms(1)), Some(ms(50)), 64), 0, "those that run now are longer");
     }
 

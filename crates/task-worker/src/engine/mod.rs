@@ -131,7 +131,13 @@ impl Engine {
             let stuck = self.bench.queues_for_slots(self.slots).then(|| Instant::now() + STUCK);
             // each branch can be lost without harm: joins, receives and the watch keep what was not taken
             tokio::select! {
-                Some(ended) = self.bench.next() => self.ended(ended),
+                Some(ended) = self.bench.next() => {
+                    self.ended(ended);
+                    // those that ended at the same time travel together
+                    while let Some(ended) = self.bench.next_now() {
+                        self.ended(ended);
+                    }
+                }
                 // a call can't panic: what it calls is caught
                 Some(Ok(answer)) = self.calls.join_next() => self.answered(answer),
                 Some(told) = told.recv() => self.told(told, &status),
