@@ -2,10 +2,12 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use task_core::Timestamp;
+use task_core::{Name, QueueError, Timestamp};
+
+use crate::queue::RedisQueue;
 
 /// For what a client must write into a record itself: when it was enqueued. Scripts ask the server.
 pub(crate) struct Clock {
@@ -32,5 +34,20 @@ impl Clock {
     /// Its time now.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millis((self.server_then.load(Ordering::Relaxed) + self.elapsed()) / 1000)
+    }
+}
+
+impl RedisQueue {
+    /// Moves the backend's clock on, as a test's harness does; `alive`: as if it had been called all the while.
+    #[doc(hidden)]
+    pub async fn advance_clock(&self, queue: &Name, by: Duration, alive: bool) -> Result<(), QueueError> {
+        let meta = format!("{}:meta", self.link.target.keys.base(queue));
+        let fields: &[&str] = if alive { &["skew", "tick"] } else { &["skew"] };
+        for field in fields {
+            let by = by.as_millis().to_string();
+            self.link.send(&["HINCRBY", &meta, field, &by], Some(queue)).await?;
+        }
+        self.link.clock.set(self.link.clock.now().as_millis() + by.as_millis() as u64);
+        Ok(())
     }
 }

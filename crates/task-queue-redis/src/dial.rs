@@ -1,6 +1,7 @@
 //! Connections are made, and the pool decides which are still good.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +11,7 @@ use std::{
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, PushInfo, PushKind, RedisError,
+    self, AsyncConnectionConfig, Client, ConnectionInfo, PushInfo, PushKind, RedisError,
     aio::MultiplexedConnection,
 };
 use task_core::QueueError;
@@ -19,7 +20,7 @@ use tokio::{sync::mpsc, time::timeout};
 use crate::url::Target;
 
 /// To make a connection, with TLS and login.
-pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(3);
 /// For the answer to a short command. The library's default of 500 ms is switched off: it also hits commands that block.
 pub(crate) const ANSWER: Duration = Duration::from_secs(5);
 /// A connection that lay idle for longer is asked whether it lives: something between us may have dropped it unsaid. What
@@ -86,8 +87,10 @@ impl Dialer {
                 _ => Ok(connection),
             }
         };
-        let late = || RedisError::from((ErrorKind::Io, "no connection within the time allowed"));
-        timeout(CONNECT, make).await.unwrap_or_else(|_| Err(late()))
+        timeout(CONNECT, make).await.unwrap_or_else(|_| {
+            let late = format!("no connection within {CONNECT:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
+        })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Tasks come in.
 
 use deadpool_redis::redis::Value;
-use task_core::{Batch, EnqueueReply, Enqueued, Moment, Name, QueueError, TaskMessage};
+use task_core::{Batch, EnqueueReply, Enqueued, Moment, QueueError, TaskMessage};
 
 use crate::{
     ids::{id_of, stored_id},
     queue::RedisQueue,
+    queues::note_queue,
     record,
     reply::corrupt,
     script::{self, Call},
@@ -60,16 +61,6 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
         });
     }
     Ok(EnqueueReply::new(answers, durability))
-}
-
-/// For people to look at, so nothing depends on it, and a server that refuses it is not asked twice.
-async fn note_queue(redis: &RedisQueue, queue: &Name) {
-    let key = redis.link.target.keys.queues();
-    if redis.link.first_use(queue)
-        && let Err(error) = redis.link.send(&["SADD", &key, queue.as_str()], None).await
-    {
-        tracing::debug!(%error, %queue, "the queue is not listed");
-    }
 }
 
 /// Their priorities, a byte each; one where they are the same.

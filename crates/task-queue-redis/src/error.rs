@@ -3,6 +3,8 @@
 use deadpool_redis::redis::{ErrorKind, RedisError};
 use task_core::{Name, QueueError};
 
+use crate::url::Target;
+
 /// What an error to a call that was sent means.
 pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
     // a server's words may repeat a command's arguments, never a password: that is sent at connect alone
@@ -38,20 +40,43 @@ pub(crate) fn foreign(key: &str, words: &str) -> QueueError {
 }
 
 /// What an error at connect means: nothing was sent of what matters.
-pub(crate) fn at_connect(error: &RedisError, address: &str) -> QueueError {
+pub(crate) fn at_connect(error: &RedisError, target: &Target) -> QueueError {
+    let address = &target.shown;
     match meaning(error, None) {
+        QueueError::Refused(_) if error.code() == Some("WRONGPASS") => QueueError::Refused(format!(
+            "{address}: the user or the password is wrong; the password came from {}",
+            target.password_from
+        )),
         QueueError::Refused(words) => QueueError::Refused(format!("{address}: {words}")),
-        _ => QueueError::unreachable(format!("{address}: {error}")),
+        _ => QueueError::unreachable(format!("{address}: {error}{}", remedy(error, target))),
+    }
+}
+
+fn remedy(error: &RedisError, target: &Target) -> &'static str {
+    let otherwise = if target.is_tls {
+        "; is it the right port for TLS? (redis:// is without)"
+    } else {
+        "; is it the port of a Redis, and one without TLS? (rediss:// is with)"
+    };
+    match error.kind() {
+        _ if error.is_connection_refusal() => "; is a Redis running there? start one, or name another",
+        _ if error.is_timeout() || error.is_connection_dropped() => otherwise,
+        ErrorKind::Parse => otherwise,
+        ErrorKind::Io if target.is_tls => {
+            "; is the host right? `ca=FILE` names its authority, `cert=FILE&key=FILE` a certificate of ours"
+        }
+        ErrorKind::Io => "; is the host right?",
+        _ => "",
     }
 }
 
 fn refusal(code: &str, words: &str) -> String {
-    let remedy = match code {
-        "NOPERM" => "allow the user this with ACL SETUSER (docs/queue.md has the rule)",
-        "NOAUTH" => {
-            "the server wants a password: put it in the URL, redis://user:password@host, or in REDIS_PASSWORD"
-        }
-        _ => "the user or the password is wrong",
-    };
-    format!("{}; {remedy}", words.trim_end_matches('.'))
+    let words = words.trim_end_matches('.');
+    match code {
+        "NOPERM" => format!("{words}; allow the user this with ACL SETUSER (docs/queue.md has the rule)"),
+        "NOAUTH" => "NOAUTH: the server wants a password; put it in the URL, redis://user:password@host, in \
+                     REDIS_PASSWORD, or in a file that REDIS_PASSWORD_FILE names"
+            .to_owned(),
+        _ => format!("{words}; the user or the password is wrong"),
+    }
 }

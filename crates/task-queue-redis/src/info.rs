@@ -31,13 +31,15 @@ pub(crate) fn check(info: &str, appendfsync: Option<&str>) -> Result<Server, Que
         (None, Some(version)) => {
             let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
             if major < 7 {
-                let wrong = format!("Redis {version} is too old: 7.0 or newer is needed, or Valkey");
+                let wrong = format!("Redis {version} is too old: upgrade it to 7.0 or newer, or use Valkey");
                 return Err(QueueError::Refused(wrong));
             }
             format!("redis {version}")
         }
         (None, None) => {
-            return Err(QueueError::Refused("the server tells no version: is it a Redis?".into()));
+            return Err(QueueError::Refused(
+                "the server tells no version: is it a Redis, 7.0 or newer?".into(),
+            ));
         }
     };
     let mut warnings = Vec::new();

@@ -15,9 +15,9 @@
 //! are one base, `prefix:{queue}`, and fixed suffixes.
 
 mod beat;
+mod block;
 mod claim;
 mod clock;
-mod connect;
 mod control;
 mod dial;
 mod enqueue;
@@ -26,13 +26,18 @@ mod explain;
 mod ids;
 mod info;
 mod keys;
+mod link;
 mod list;
 mod news;
+mod open;
 mod park;
+mod password;
 mod queue;
+mod queues;
 mod record;
 mod registration;
 mod reply;
+mod run;
 mod script;
 mod settle;
 mod stats;

@@ -16,8 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    connect::Link,
     dial::{ANSWER, Dialer},
+    link::Link,
 };
 
 /// After a failure nobody asks for the connection again for so long.

@@ -18,7 +18,7 @@ use task_core::{Incarnation, Name, QueueError};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    connect::Link,
+    link::Link,
     script::{self, Call},
 };
 

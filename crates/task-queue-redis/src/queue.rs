@@ -7,20 +7,16 @@ use task_core::{
 };
 
 use crate::{
-    beat, claim,
-    connect::Link,
-    control, enqueue,
-    error::at_connect,
-    explain,
-    info::{self, Server},
+    beat, claim, control, enqueue, explain,
+    info::Server,
+    link::Link,
     list,
+    open::LAYOUT,
+    queues,
     reply::Reply,
     script::{self, Call},
     settle, stats, url, wait,
 };
-
-/// The version of the layout that this release writes, and the newest that it reads.
-const LAYOUT: u32 = 1;
 
 /// The Redis backend: all of it is reached through [`Queue`]. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -36,75 +32,6 @@ impl fmt::Debug for RedisQueue {
 }
 
 impl RedisQueue {
-    /// Connects to a Redis: `host:port`, `redis://…`, `rediss://…` or `redis+unix://…`; `?prefix=` sets the prefix of
-    /// its keys (default `tf`), `?ca=` names the file of an authority for TLS that the system does not know, `cert=`
-    /// and `key=` those of a certificate of our own. A password that the URL does not have is taken from REDIS_PASSWORD,
-    /// or from the file that REDIS_PASSWORD_FILE names.
-    ///
-    /// # Errors
-    /// [`QueueError::Invalid`] for a wrong URL, [`QueueError::Unreachable`] if nothing answers there, and
-    /// [`QueueError::Refused`] for a wrong password, a server that is too old or a layout that is too new.
-    pub async fn connect(url: &str) -> Result<Self, QueueError> {
-        let link = Link::new(url::parse(url, variable)?)?;
-        let text = match link.try_send(&["INFO", "everything"]).await? {
-            Ok(text) => Some(Reply::single(text).text()?),
-            Err(error) if error.code() == Some("NOPERM") => None,
-            Err(error) => return Err(at_connect(&error, &link.target.shown)),
-        };
-        // CONFIG is often closed: then no more than every second is claimed
-        let fsync = link.send(&["CONFIG", "GET", "appendfsync"], None).await.ok();
-        let fsync = fsync.and_then(|pair| Reply::new(pair).ok()).and_then(|mut pair| {
-            pair.value();
-            pair.text().ok()
-        });
-        let server = match text {
-            Some(text) => info::check(&text, fsync.as_deref())?,
-            None => Server::hidden(),
-        };
-        let queue = Self { link: Arc::new(link), server: Arc::new(server) };
-        queue.check_layout().await?;
-        Ok(queue)
-    }
-
-    /// Connects to the Redis that the environment names ([`url_from_env`](crate::url_from_env)), else to
-    /// `localhost:6379`.
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect).
-    pub async fn from_env() -> Result<Self, QueueError> {
-        Self::connect(&url::url_from_env(variable).unwrap_or_else(|| "localhost:6379".into())).await
-    }
-
-    async fn check_layout(&self) -> Result<(), QueueError> {
-        let key = self.link.target.keys.layout();
-        let found = Reply::single(self.link.send(&["GET", &key], None).await?).text()?;
-        if found.is_empty() {
-            // a full server may refuse this; the next that connects writes it
-            self.link.send(&["SET", &key, &LAYOUT.to_string(), "NX"], None).await.ok();
-            return Ok(());
-        }
-        match found.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
-            Some(major) if major <= LAYOUT => Ok(()),
-            _ => Err(QueueError::Refused(format!(
-                "the layout under `{key}` has version {}, and this release reads up to {LAYOUT}; upgrade it",
-                found.escape_debug()
-            ))),
-        }
-    }
-
-    /// Moves the backend's clock on, as a test's harness does; `alive`: as if it had been called all the while.
-    #[doc(hidden)]
-    pub async fn advance_clock(&self, queue: &Name, by: Duration, alive: bool) -> Result<(), QueueError> {
-        let meta = format!("{}:meta", self.link.target.keys.base(queue));
-        let fields: &[&str] = if alive { &["skew", "tick"] } else { &["skew"] };
-        for field in fields {
-            let by = by.as_millis().to_string();
-            self.link.send(&["HINCRBY", &meta, field, &by], Some(queue)).await?;
-        }
-        self.link.clock.set(self.link.clock.now().as_millis() + by.as_millis() as u64);
-        Ok(())
-    }
-
     pub(crate) fn call(&self, queue: &Name) -> Call {
         Call::new(self.link.target.keys.base(queue))
     }
@@ -124,10 +51,6 @@ impl RedisQueue {
         self.link.clock.set(now);
         Ok(Timestamp::from_millis(now))
     }
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Queue for RedisQueue {
@@ -188,14 +111,7 @@ impl Queue for RedisQueue {
     }
 
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
-        let key = self.link.target.keys.queues();
-        let mut found = Reply::new(self.link.send(&["SMEMBERS", &key], None).await?)?;
-        let mut names: Vec<Name> = Vec::new();
-        while !found.is_empty() {
-            names.extend(found.text()?.parse::<Name>().ok());
-        }
-        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        Ok(names)
+        queues::queues(self).await
     }
 
     async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {

@@ -5,7 +5,10 @@ use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
 use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo};
 use task_core::{QueueError, without_password};
 
-use crate::keys::{Keys, PREFIX};
+use crate::{
+    keys::{Keys, PREFIX},
+    password::{PasswordFrom, password},
+};
 
 /// Where a Redis is, and the prefix of the keys there.
 #[derive(Clone)]
@@ -14,6 +17,10 @@ pub(crate) struct Target {
     pub(crate) keys: Keys,
     /// For people: without a password.
     pub(crate) shown: String,
+    /// Whether it speaks TLS.
+    pub(crate) is_tls: bool,
+    /// For people: where the password came from.
+    pub(crate) password_from: PasswordFrom,
     /// Of an authority that the system does not know, and our own.
     #[cfg(feature = "tls")]
     pub(crate) certificates: Option<TlsCertificates>,
@@ -55,14 +62,19 @@ pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Res
             "`{shown}` is no URL of a Redis; write host:port or redis://user:password@host:port/0"
         ))
     })?;
-    if info.redis_settings().password().is_none()
-        && let Some(password) = password(variable)?
-    {
-        let settings = info.redis_settings().clone().set_password(password);
-        info = info.set_redis_settings(settings);
+    let mut password_from = PasswordFrom::Url;
+    if info.redis_settings().password().is_none() {
+        let (password, from) = password(variable)?;
+        password_from = from;
+        if let Some(password) = password {
+            let settings = info.redis_settings().clone().set_password(password);
+            info = info.set_redis_settings(settings);
+        }
     }
     Ok(Target {
         shown: info.addr().to_string(),
+        is_tls: url.starts_with("rediss://"),
+        password_from,
         info,
         keys: Keys::new(own.prefix.as_deref().unwrap_or(PREFIX))?,
         #[cfg(feature = "tls")]
@@ -127,17 +139,6 @@ impl Own {
     }
 }
 
-/// REDIS_PASSWORD, else what is in the file that REDIS_PASSWORD_FILE names.
-fn password(variable: impl Fn(&str) -> Option<String>) -> Result<Option<String>, QueueError> {
-    if let Some(password) = variable("REDIS_PASSWORD") {
-        return Ok(Some(password));
-    }
-    let Some(path) = variable("REDIS_PASSWORD_FILE") else { return Ok(None) };
-    let wrong = |error| QueueError::invalid(format!("REDIS_PASSWORD_FILE is `{path}`: {error}"));
-    let text = std::fs::read_to_string(&path).map_err(wrong)?;
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
 /// The URL of the queue that the environment names, by a look-up of its variables: TASK_QUEUE, else REDIS_URL, else
 /// REDIS_HOST with REDIS_PORT (6379). An empty variable is none.
 pub fn url_from_env(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
@@ -185,30 +186,6 @@ mod tests {
         }
         assert_eq!(parse("h:6379?prefix=mine", nothing).unwrap().keys.layout(), "mine:layout");
         assert!(parse("h:6379?prefix=a{b", nothing).is_err());
-    }
-
-    #[test]
-    fn a_password_of_the_url_goes_over_redis_password_and_that_over_a_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("password");
-        std::fs::write(&file, "filed\n").unwrap();
-        let file = file.to_str().unwrap().to_owned();
-        let all = |name: &str| match name {
-            "REDIS_PASSWORD" => Some("given".to_owned()),
-            "REDIS_PASSWORD_FILE" => Some(file.clone()),
-            _ => None,
-        };
-        let filed = |name: &str| all(name).filter(|_| name == "REDIS_PASSWORD_FILE");
-        let lost = |name: &str| filed(name).map(|_| "/nowhere".to_owned());
-        let password = |target: Target| target.info.redis_settings().password().map(str::to_owned);
-        assert_eq!(password(parse("redis://ann:own@h", all).unwrap()).unwrap(), "own");
-        let target = parse("redis://ann@h", all).unwrap();
-        assert_eq!(target.info.redis_settings().username(), Some("ann"));
-        assert_eq!(password(target).unwrap(), "given");
-        assert_eq!(password(parse("h:6379", filed).unwrap()).unwrap(), "filed");
-        assert_eq!(password(parse("h:6379", nothing).unwrap()), None);
-        let error = parse("h:6379", lost).err().unwrap().to_string();
-        assert!(error.contains("REDIS_PASSWORD_FILE") && error.contains("/nowhere"), "{error}");
     }
 
     #[test]

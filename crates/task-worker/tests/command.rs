@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -25,7 +26,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tasks.toml");
         fs::write(&path, format!("[tasks.t]\nmax_retries = 0\ncommand = {command:?}\n{more}\n")).unwrap();
-        let registry = TaskFile::load(&path).unwrap().register(TaskRegistry::new());
+        Self::of(&path, folder)
+    }
+
+    fn of(path: &Path, folder: tempfile::TempDir) -> Self {
+        let registry = TaskFile::load(path).unwrap().register(TaskRegistry::new());
         let queue = TaskQueue::new(MemoryQueue::new());
         let worker = TaskWorker::new(queue.clone(), registry);
         let worker = tokio::spawn(async move { worker.run_until(std::future::pending()).await.unwrap() });
@@ -103,6 +108,42 @@ async fn large_params_that_a_command_does_not_read_hold_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn params_are_written_while_the_command_prints_so_that_neither_waits_for_the_other() {
+    let params = json!({"large": "x".repeat(900_000)});
+    assert_eq!(Bench::new(&["cat"], "").run(params.clone()).await.unwrap(), params);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn program_and_folder_are_found_from_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("bin/say");
+    fs::create_dir(folder.path().join("bin")).unwrap();
+    fs::write(&script, "#!/bin/sh\npwd -P\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let here = fs::canonicalize(folder.path()).unwrap().display().to_string();
+    for (more, expected) in [("", here.clone()), ("cwd = \"bin\"", format!("{here}/bin"))] {
+        let path = folder.path().join("tasks.toml");
+        fs::write(&path, format!("[tasks.t]\ncommand = [\"bin/say\"]\n{more}\n")).unwrap();
+        let bench = Bench::of(&path, tempfile::tempdir().unwrap());
+        assert_eq!(bench.run(json!({})).await.unwrap(), json!(expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_gone_when_its_task_comes_is_a_failure_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("say");
+    fs::write(&script, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = folder.path().join("tasks.toml");
+    fs::write(&path, "[tasks.t]\nmax_retries = 0\ncommand = [\"./say\"]\n").unwrap();
+    let bench = Bench::of(&path, folder);
+    fs::remove_file(script).unwrap();
+    let failure = bench.failure(json!({})).await;
+    assert!(failure.message.contains("say` can't be started: "), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_say_what_becomes_of_the_task_and_the_end_of_stderr_says_why() {
     let bench =
         Bench::sh("echo no such row >&2; exit $(cat | tr -dc 0-9)", "fatal_codes = [65]\nskip_codes = [9]");
@@ -130,14 +171,16 @@ async fn more_output_than_a_result_may_have_fails_and_ends_a_command_that_never_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environment_is_small_and_never_has_the_url_of_the_queue() {
-    let bench = Bench::new(&["env"], "env = { MORE = \"1\" }");
+    // which of the worker's own variables are surely set is for cargo to say
+    let bench =
+        Bench::new(&["env"], "env = { MORE = \"1\" }\npass_env = [\"CARGO_PKG_NAME\", \"NOT_SET_ANYWHERE\"]");
     let handle = bench.enqueue(json!({})).await;
     let text = handle.result(LONG).await.unwrap();
     let mut names: Vec<&str> =
         text.as_str().unwrap().lines().filter_map(|line| line.split('=').next()).collect();
     names.retain(|name| !["HOME", "LANG", "TZ"].contains(name)); // where they are set
     names.sort_unstable();
-    assert_eq!(names, ["MORE", "PATH", "TASK_ATTEMPT", "TASK_ID"]);
+    assert_eq!(names, ["CARGO_PKG_NAME", "MORE", "PATH", "TASK_ATTEMPT", "TASK_ID"]);
     assert!(text.as_str().unwrap().contains(&format!("TASK_ID={}", handle.id())));
 }
 
@@ -158,13 +201,37 @@ async fn at_its_timeout_a_command_gets_term_and_what_ignores_it_is_killed_with_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_progress_reaches_whoever_looks_and_is_no_part_of_the_error() {
+    let script =
+        "echo before >&2; echo 'progress: 40% rows' >&2; while [ ! -e go ]; do sleep 0.05; done; exit 1";
+    let bench = Bench::sh(script, "");
+    let handle = bench.enqueue(json!({})).await;
+    let end = Instant::now() + LONG;
+    let progress = loop {
+        assert!(Instant::now() < end, "no progress came");
+        match handle.message().await.unwrap().unwrap().progress {
+            Some(progress) => break progress,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((progress.fraction, progress.note.as_str()), (0.4, "rows"));
+    fs::write(bench.folder.path().join("go"), "").unwrap();
+    match handle.result(LONG).await {
+        Err(ResultError::Failed { failure, .. }) => assert_eq!(failure.message, "exit code 1: before"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_ends_the_command_by_term() {
     let bench =
         Bench::sh("trap 'echo heard > heard; exit 0' TERM; echo > ready; while :; do sleep 0.05; done", "");
     let handle = bench.enqueue(json!({})).await;
     content(&bench.folder.path().join("ready")).await;
+    let asked = Instant::now();
     handle.cancel().await.unwrap();
     assert!(matches!(handle.result(LONG).await, Err(ResultError::Cancelled { .. })));
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!(content(&bench.folder.path().join("heard")).await, "heard");
 }
 

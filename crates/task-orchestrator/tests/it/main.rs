@@ -3,6 +3,7 @@
 mod bad_input;
 mod batch;
 mod crashes;
+mod examples;
 mod monitoring;
 mod outage;
 mod service;

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use task_queue_redis::{RedisQueue, task_core::*};
 
-use crate::{server::Server, stage::*};
+use tokio::io::AsyncWriteExt;
+
+use crate::{
+    server::{Server, free_port},
+    stage::*,
+};
 
 #[tokio::test]
 async fn a_full_server_refuses_enqueues_and_drains() {
@@ -36,6 +41,33 @@ async fn a_full_server_refuses_enqueues_and_drains() {
     assert_eq!(put(&queue, "b", options()).await, Enqueued::Full);
     server.say(&["config", "set", "maxmemory", "0"]);
     assert_eq!(put(&queue, "b", options()).await, Enqueued::Queued);
+}
+
+#[tokio::test]
+async fn no_server_is_told_with_its_address_and_what_to_do() {
+    let nobody = free_port();
+    for (url, address) in [
+        (format!("127.0.0.1:{nobody}"), format!("127.0.0.1:{nobody}")),
+        ("redis+unix:///nowhere/redis.sock".to_owned(), "/nowhere/redis.sock".to_owned()),
+    ] {
+        let error = RedisQueue::connect(&url).await.unwrap_err();
+        let words = error.to_string();
+        assert!(matches!(error, QueueError::Unreachable(_)), "{words}");
+        assert!(words.contains(&address) && words.contains("is a Redis running there?"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_redis_is_told_to_be_none() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut peer, _)) = listener.accept().await {
+            peer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok();
+        }
+    });
+    let error = RedisQueue::connect(&format!("127.0.0.1:{port}")).await.unwrap_err().to_string();
+    assert!(error.contains(&port.to_string()) && error.contains("is it the port of a Redis"), "{error}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod process;
 mod run;
 mod spawn;
 mod spec;
+mod stderr;
 mod template;
 
 pub use file::{TaskFile, TaskFileError};

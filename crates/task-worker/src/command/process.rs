@@ -16,21 +16,19 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
 };
 
-use super::output::MAX_OUTPUT;
+use super::{output::MAX_OUTPUT, stderr::Log};
 
 /// How often it is looked whether the task was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long output is still read after the command and its group have ended: a process that left the group may hold it.
 const DRAIN: Duration = Duration::from_secs(1);
-/// How much of the end of stderr is kept: with the words around it, it fits into a stored error of 2 KiB.
-const STDERR_TAIL: usize = 1900;
 
 /// A command that has ended.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
     /// At most a byte more than a result may have.
     pub(super) stdout: Vec<u8>,
-    /// Its end.
+    /// Its end, without what it told of its progress.
     pub(super) stderr: Vec<u8>,
     pub(super) told_to_stop: bool,
 }
@@ -42,6 +40,7 @@ pub(super) struct Running {
     stdin: Option<(ChildStdin, Vec<u8>, usize)>,
     stdout: Output<ChildStdout>,
     stderr: Output<ChildStderr>,
+    log: Log,
     kill_after: Duration,
     /// Since when it was told to stop by TERM.
     stopping: Option<Instant>,
@@ -54,7 +53,8 @@ impl Running {
             i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         let stdin = child.stdin.take().map(|stdin| (stdin, params, 0));
         let (stdout, stderr) = (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
-        let running = Self { child, group, stdin, stdout, stderr, kill_after, stopping: None };
+        let log = Log::default();
+        let running = Self { child, group, stdin, stdout, stderr, log, kill_after, stopping: None };
         for pipe in running.pipes().into_iter().flatten() {
             fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
         }
@@ -67,13 +67,19 @@ impl Running {
     }
 
     /// Feeds and reads the command until it has ended; told to stop, its group gets TERM, and KILL later.
-    pub(super) fn finish(mut self, told: impl Fn() -> bool) -> io::Result<Ended> {
+    ///
+    /// `told` says whether it was; `progress` hears how far the command says that it is.
+    pub(super) fn finish(
+        mut self,
+        told: impl Fn() -> bool,
+        progress: impl Fn(f32, &str),
+    ) -> io::Result<Ended> {
         let (mut told_to_stop, mut exited) = (false, None);
         loop {
             self.feed();
             self.stdout.read(MAX_OUTPUT + 1)?;
             self.stderr.read(usize::MAX)?;
-            self.stderr.keep_the_last(STDERR_TAIL);
+            self.log.add(&self.stderr.take(), &progress);
             match exited {
                 None if self.has_exited()? => {
                     self.signal(Signal::KILL); // whatever it left behind in its group
@@ -87,8 +93,8 @@ impl Running {
                 }
                 None => {}
                 Some((status, since)) if self.has_printed_all() || since.elapsed() >= DRAIN => {
-                    let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
-                    return Ok(Ended { status, stdout, stderr, told_to_stop });
+                    let (stdout, log) = (self.stdout.take(), std::mem::take(&mut self.log));
+                    return Ok(Ended { status, stdout, stderr: log.into_tail(), told_to_stop });
                 }
                 Some(_) => {}
             }
@@ -205,10 +211,6 @@ impl<P: Read> Output<P> {
             }
         }
         Ok(())
-    }
-
-    fn keep_the_last(&mut self, bytes: usize) {
-        self.read.drain(..self.read.len().saturating_sub(bytes));
     }
 
     fn has_ended(&self) -> bool {

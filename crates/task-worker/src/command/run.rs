@@ -33,7 +33,9 @@ pub(super) async fn attempt(spec: Arc<Spec>, params: Bytes, ctx: TaskContext) ->
     blocking(move || {
         let child = spawn(command).map_err(|error| cannot_start(&spec, &error))?;
         let ended = Running::new(child, stdin, spec.settings.kill_after)
-            .and_then(|running| running.finish(|| ctx.is_cancelled()))
+            .and_then(|running| {
+                running.finish(|| ctx.is_cancelled(), |fraction, note| ctx.progress(fraction, note))
+            })
             .map_err(|error| TaskError::retry(format!("the command can't be looked after: {error}")))?;
         result(&spec, ended)
     })

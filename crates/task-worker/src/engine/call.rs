@@ -90,12 +90,18 @@ impl Caller {
     }
 
     async fn until_claimed(&self, claim: &Claim) -> Result<Claimed, QueueError> {
-        self.until_answered("claim", &claim.queue, claim.wait, || self.queue.dequeue(claim.clone())).await
+        // sent again it does not wait: so it is known at once that the queue is back
+        let call = |again| {
+            let mut claim = claim.clone();
+            claim.wait = if again { Duration::ZERO } else { claim.wait };
+            self.queue.dequeue(claim)
+        };
+        self.until_answered("claim", &claim.queue, claim.wait, call).await
     }
 
     /// Settles, and claims in the same round trip if the request says so.
     pub(super) async fn settle(self, lane: usize, worker: Incarnation, request: SettleRequest) -> Answer {
-        let call = || self.queue.settle(request.clone());
+        let call = |_| self.queue.settle(request.clone());
         let mut settled = self.until_answered("settle", &request.queue, Duration::ZERO, call).await;
         if let (Ok(reply), Some(claim)) = (&mut settled, &request.then) {
             reply.claimed = Some(match reply.claimed.take() {
@@ -109,7 +115,7 @@ impl Caller {
 
     /// Signs off: until it is answered, or the time is over.
     pub(super) async fn release(&self, queue: &Name, worker: Incarnation, limit: Duration) {
-        let call = || self.queue.release(queue, worker);
+        let call = |_| self.queue.release(queue, worker);
         if timeout(limit, self.until_answered("release", queue, Duration::ZERO, call)).await.is_err() {
             tracing::warn!(%queue, %worker, "could not sign off; its lease will end");
         }
@@ -130,28 +136,30 @@ impl Caller {
         Answer::Counted(if left == 0 { Left::Nothing } else { Left::Tasks(left) })
     }
 
-    /// Sends a call again until it is answered; the only error left is that the incarnation is closed.
+    /// Sends a call again until it is answered; the only error left is that the incarnation is closed. The call is told
+    /// whether it was sent before.
     async fn until_answered<T, F>(
         &self,
         what: &'static str,
         queue: &Name,
         wait: Duration,
-        call: impl Fn() -> F,
+        call: impl Fn(bool) -> F,
     ) -> Result<T, QueueError>
     where
         F: Future<Output = Result<T, QueueError>>,
     {
-        let mut pause = FIRST;
+        let (mut pause, mut again) = (FIRST, false);
         loop {
-            let error = match timeout(wait + LIMIT, caught_future(call())).await {
-                Ok(Ok(answer @ (Ok(_) | Err(QueueError::Closed(_))))) => {
-                    self.outage.answered(what, queue);
-                    return answer;
-                }
-                Ok(Ok(Err(error))) => error,
-                Ok(Err(panic)) => QueueError::Corrupt(format!("the backend failed: {panic}")),
-                Err(_) => QueueError::answer_lost("no answer in time"),
-            };
+            let error =
+                match timeout(wait + LIMIT, caught_future(call(std::mem::replace(&mut again, true)))).await {
+                    Ok(Ok(answer @ (Ok(_) | Err(QueueError::Closed(_))))) => {
+                        self.outage.answered(what, queue);
+                        return answer;
+                    }
+                    Ok(Ok(Err(error))) => error,
+                    Ok(Err(panic)) => QueueError::Corrupt(format!("the backend failed: {panic}")),
+                    Err(_) => QueueError::answer_lost("no answer in time"),
+                };
             self.outage.failed(what, queue, &error);
             sleep(if error.is_transient() { pause } else { REFUSED }).await;
             pause = (pause * 2).min(MOST);

@@ -1,0 +1,136 @@
+//! A client's connections to one server: a pool for short commands, and connections of their own for those that wait.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool, PoolError, QueueMode},
+};
+use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
+use task_core::{Name, QueueError};
+use tokio::time::timeout;
+
+use crate::{
+    beat::ToldToRunEmpty,
+    block::Idle,
+    clock::Clock,
+    dial::{ANSWER, Dialer, LIVES, Manager},
+    error::{at_connect, foreign, meaning},
+    news::News,
+    park::Parking,
+    reply::corrupt,
+    url::Target,
+};
+
+/// To get a connection of the pool.
+const POOL_WAIT: Duration = Duration::from_secs(5);
+/// How many connections the pool has at most.
+const POOL_SIZE: usize = 16;
+
+/// All connections to one server.
+pub(crate) struct Link {
+    pub(crate) target: Target,
+    pub(crate) clock: Clock,
+    pub(crate) dialer: Dialer,
+    pub(crate) parking: Parking,
+    pub(crate) news: News,
+    pub(crate) told_to_run_empty: ToldToRunEmpty,
+    pool: Pool<Manager>,
+    pub(crate) idle: Idle,
+    used: Mutex<HashSet<Name>>,
+    /// The hashes of scripts that the server knew when they ran last.
+    pub(crate) loaded: Mutex<HashSet<String>>,
+}
+
+impl Link {
+    pub(crate) fn new(target: Target) -> Result<Self, QueueError> {
+        let dialer = Dialer::new(&target)?;
+        let pool = Pool::builder(Manager(dialer.clone()))
+            .max_size(POOL_SIZE)
+            // the one that was used last is the likeliest to be good
+            .queue_mode(QueueMode::Lifo)
+            .wait_timeout(Some(POOL_WAIT))
+            .recycle_timeout(Some(LIVES))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(QueueError::unreachable)?;
+        Ok(Self {
+            target,
+            clock: Clock::new(),
+            dialer,
+            parking: Parking::default(),
+            news: News::default(),
+            told_to_run_empty: ToldToRunEmpty::default(),
+            pool,
+            idle: Idle::default(),
+            used: Mutex::default(),
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Whether this queue is used for the first time.
+    pub(crate) fn first_use(&self, queue: &Name) -> bool {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone())
+    }
+
+    /// Sends a short command in words. `queue` is named in errors.
+    pub(crate) async fn send(&self, words: &[&str], queue: Option<&Name>) -> Result<Value, QueueError> {
+        self.try_send(words).await?.map_err(|error| match error.code() {
+            Some("WRONGTYPE") => {
+                foreign(&format!("key `{}`", words.get(1).unwrap_or(&"")), &error.to_string())
+            }
+            _ => meaning(&error, queue),
+        })
+    }
+
+    /// Sends a short command in words, and answers the server's own error.
+    pub(crate) async fn try_send(&self, words: &[&str]) -> Result<RedisResult<Value>, QueueError> {
+        let mut command = Cmd::new();
+        command.arg(words);
+        self.send_one(command).await
+    }
+
+    pub(crate) async fn send_one(&self, command: Cmd) -> Result<RedisResult<Value>, QueueError> {
+        Ok(self.send_all(vec![command]).await?.pop().unwrap_or(Ok(Value::Nil)))
+    }
+
+    /// Sends short commands in one write; an answer for each, in their order.
+    pub(crate) async fn send_all(&self, commands: Vec<Cmd>) -> Result<Vec<RedisResult<Value>>, QueueError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = match self.pool.get().await {
+            Ok(connection) => connection,
+            Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target)),
+            Err(error) => return Err(QueueError::unreachable(format!("{}: {error}", self.target.shown))),
+        };
+        let sent = commands.len();
+        let mut pipeline = Pipeline::with_capacity(sent);
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        pipeline.ignore_errors();
+        let answers =
+            timeout(ANSWER, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection.connection))
+                .await;
+        let answers = match answers {
+            Ok(Ok(answers)) if answers.len() == sent => Ok(answers),
+            Ok(Ok(_)) => Err(corrupt("the server gave another number of answers than it was asked for")),
+            Ok(Err(error)) => Err(meaning(&error, None)),
+            Err(_) => {
+                let late = format!("{}: no answer within {ANSWER:?}", self.target.shown);
+                Err(QueueError::answer_lost(late))
+            }
+        };
+        if answers.is_err() {
+            // what it still reports is dropped with it; those that lie idle have likely gone the same way
+            drop(Object::take(connection));
+            drop(self.pool.retain(|_, _| false));
+        }
+        answers
+    }
+}

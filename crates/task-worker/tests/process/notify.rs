@@ -1,0 +1,66 @@
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::child::{Ear, SOON, Worker};
+
+#[test]
+fn a_worker_says_that_it_is_ready_once_its_queue_has_answered_and_each_change_from_then_on() {
+    let ear = Ear::new();
+    let mut worker = Worker::start(&[("NOTIFY_SOCKET", &ear.path()), ("TEST_AWAY", "6")]);
+    assert_eq!(ear.words(), ["STATUS=starting"]);
+    assert_eq!(ear.words(), ["STATUS=waiting for the queue"]);
+    // A claim that was sent again waited for a task, and for so long the worker seemed to be without its queue.
+    // The first answer and the end of the outage are two pieces of news, in either order.
+    let away = Instant::now();
+    let mut words = ear.words();
+    while words.last().unwrap() != "STATUS=working" {
+        words.extend(ear.words());
+    }
+    assert_eq!(words.iter().filter(|word| *word == "READY=1").count(), 1, "{words:?}");
+    assert!(away.elapsed() < Duration::from_secs(4), "{:?}", away.elapsed());
+
+    worker.signal(Signal::TSTP);
+    assert_eq!(ear.words(), ["STATUS=paused: nothing is claimed"]);
+    worker.tell("quick a");
+    assert_eq!(ear.words_within(Duration::from_millis(200)), None, "nothing is new");
+    worker.signal(Signal::CONT);
+    assert_eq!(ear.words(), ["STATUS=working"]);
+    assert_eq!(worker.says(), "quick runs");
+
+    worker.signal(Signal::TERM);
+    assert_eq!(ear.words(), ["STOPPING=1", "STATUS=stopping"]);
+    let ended = worker.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.logged);
+    assert_eq!(ended.logged.matches("the queue did not answer").count(), 1, "{}", ended.logged);
+    assert_eq!(ended.logged.matches("the queue answers again").count(), 1, "{}", ended.logged);
+}
+
+#[test]
+fn a_worker_gives_signs_of_life_and_none_while_its_runtime_is_blocked() {
+    const ASKED: Duration = Duration::from_millis(600);
+    let ear = Ear::new();
+    let asked = ASKED.as_micros().to_string();
+    let mut worker = Worker::start(&[("NOTIFY_SOCKET", &ear.path()), ("WATCHDOG_USEC", &asked)]);
+    let alive = || ear.any_within(SOON).is_some_and(|words| words == ["WATCHDOG=1"]);
+    for _ in 0..3 {
+        while !alive() {}
+    }
+    worker.tell("block 1500");
+    assert_eq!(worker.says(), "block starts");
+    while ear.any_within(Duration::from_millis(1)).is_some() {} // what it said before
+    assert_eq!(ear.any_within(ASKED), None, "a blocked runtime is silent for as long as was asked for");
+    assert_eq!(worker.says(), "block ends");
+    while !alive() {}
+}
+
+#[test]
+fn a_worker_to_whom_nobody_listens_works_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = folder.path().join("nobody").display().to_string();
+    let mut worker = Worker::start(&[("NOTIFY_SOCKET", &nobody)]);
+    worker.tell("quick a");
+    assert_eq!(worker.says(), "quick runs");
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.end().code, Some(0));
+}
