@@ -1,12 +1,17 @@
 //! Why a task is where it is, and what to do about it.
 
+use std::time::Duration;
+
 use task_core::{Explanation, FailureKind, Reason, ResultMessage, TaskStatus};
 
-use super::{age, task::value};
+use super::{age, short, task::value};
 use crate::{
     answer::Slots,
     render::{View, plain},
 };
+
+/// A task has no timeout unless somebody sets one: after so long without a word it may hang.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// A line that says why, and below it what else there is to know or to do, a line each.
 pub(super) fn explained(explanation: &Explanation, slots: Option<Slots>, view: &View) -> String {
@@ -84,6 +89,13 @@ fn remedies(explanation: &Explanation, view: &View) -> Vec<String> {
         let (percent, at) = (progress.fraction * 100.0, age(progress.at, view.now));
         lines.push(format!("{percent:.0} % done, it said {at}: {}", progress.note));
     }
+    if let Some(silence) = silence(explanation, view).filter(|silence| *silence >= LONG) {
+        lines.push(format!(
+            "it has not said for {} that it comes on; if it hangs: {}",
+            short(silence),
+            again(record, "cancel")
+        ));
+    }
     if let Some(last) = record.errors.last() {
         let (attempt, at) = (last.attempt, age(last.at, view.now));
         lines.push(format!("attempt {attempt} failed {at}: {}", last.failure.message));
@@ -92,6 +104,16 @@ fn remedies(explanation: &Explanation, view: &View) -> Vec<String> {
         lines.push(format!("each attempt: {}", again(record, "status")));
     }
     lines
+}
+
+/// For how long a running task has said nothing of its progress.
+fn silence(explanation: &Explanation, view: &View) -> Option<Duration> {
+    let running = explanation.reasons.iter().find_map(|reason| match reason {
+        Reason::Running { millis, .. } => Some(Duration::from_millis(*millis)),
+        _ => None,
+    })?;
+    let said = explanation.record.progress.as_ref().map(|progress| view.now.since(progress.at));
+    Some(said.map_or(running, |said| said.min(running)))
 }
 
 fn attempts(record: &ResultMessage) -> String {
@@ -133,9 +155,7 @@ fn word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use task_core::{AttemptError, Failure, TaskMessage, TaskOptions, Timestamp};
+    use task_core::{AttemptError, Failure, Progress, TaskMessage, TaskOptions, Timestamp};
 
     use super::*;
 
@@ -206,6 +226,21 @@ mod tests {
             text(retry, vec![Reason::DueIn { millis: 14_000 }], None),
             "RETRY: due in 14s\n  attempt 2 failed 3s ago: no route\n"
         );
+    }
+
+    /// Without a timeout a hanging task looks like one that works.
+    #[test]
+    fn a_task_that_runs_for_an_hour_without_a_word_is_told_from_one_that_comes_on() {
+        let hour = Duration::from_secs(3600);
+        let runs = |progress: Option<Progress>| {
+            let mut record = record("a", "tasks", TaskStatus::Running);
+            record.progress = progress;
+            text(record, vec![Reason::Running { worker: "w".into(), millis: 7_200_000 }], None)
+        };
+        assert!(runs(None).contains("not said for 2h") && runs(None).contains("taskctl cancel a"));
+        assert!(runs(Some(Progress::new(0.5, "half", NOW - hour))).contains("not said for 1h"));
+        let comes_on = runs(Some(Progress::new(0.5, "half", NOW - Duration::from_secs(60))));
+        assert_eq!(comes_on, "RUNNING: runs on w for 2h\n  50 % done, it said 1m ago: half\n");
     }
 
     /// Whoever enqueues chooses the id; an operator pasted what was shown, and ran it.
