@@ -29,9 +29,12 @@ const LONG: Duration = Duration::from_secs(60);
 /// For the answer to that.
 pub(crate) const LIVES: Duration = Duration::from_secs(1);
 
-/// Makes connections to one server.
+/// Makes connections to one server, wherever it is by then.
 #[derive(Clone)]
-pub(crate) struct Dialer(Client);
+pub(crate) struct Dialer {
+    target: Target,
+    client: Client,
+}
 
 /// A connection, and whether the server has closed it.
 pub(crate) struct Dialed {
@@ -47,9 +50,24 @@ impl Dialed {
 
 impl Dialer {
     pub(crate) fn new(target: &Target) -> Result<Self, QueueError> {
+        let mut target = target.clone();
         // the version of the protocol in which a connection says by itself what happens to it
         let settings = target.info.redis_settings().clone().set_protocol(redis::ProtocolVersion::RESP3);
-        Ok(Self(open(target, target.info.clone().set_redis_settings(settings))?))
+        target.info = target.info.set_redis_settings(settings);
+        let client = open(&target, target.info.clone()).map_err(|error| {
+            QueueError::invalid(format!("`{}` can't be connected to: {error}", target.shown))
+        })?;
+        Ok(Self { target, client })
+    }
+
+    async fn client(&self) -> Result<Client, RedisError> {
+        match &self.target.sentinels {
+            None => Ok(self.client.clone()),
+            Some(sentinels) => {
+                let primary = sentinels.primary().await?;
+                open(&self.target, self.target.info.clone().set_addr(primary))
+            }
+        }
     }
 
     /// A connection that names itself `task-queue:` and this, for whoever reads CLIENT LIST.
@@ -77,8 +95,9 @@ impl Dialer {
         settings: AsyncConnectionConfig,
         name: &str,
     ) -> Result<MultiplexedConnection, RedisError> {
+        let client = self.client().await?;
         let make = async {
-            let mut connection = self.0.get_multiplexed_async_connection_with_config(&settings).await?;
+            let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
             let mut command = redis::cmd("CLIENT");
             command.arg("SETNAME").arg(format!("task-queue:{name}"));
             // a name is for people: a server that refuses it serves us all the same
@@ -94,21 +113,20 @@ impl Dialer {
     }
 }
 
-fn open(target: &Target, info: ConnectionInfo) -> Result<Client, QueueError> {
+fn open(target: &Target, info: ConnectionInfo) -> Result<Client, RedisError> {
     #[cfg(feature = "tls")]
-    let client = {
+    {
         // a program that has chosen its cryptography keeps it
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             rustls::crypto::ring::default_provider().install_default().ok();
         }
-        match &target.certificates {
-            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
-            None => Client::open(info),
+        if let Some(certificates) = &target.certificates {
+            return Client::build_with_tls(info, certificates.clone());
         }
-    };
+    }
     #[cfg(not(feature = "tls"))]
-    let client = Client::open(info);
-    client.map_err(|error| QueueError::invalid(format!("`{}` can't be connected to: {error}", target.shown)))
+    let _ = target;
+    Client::open(info)
 }
 
 fn settings() -> AsyncConnectionConfig {

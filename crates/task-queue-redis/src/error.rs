@@ -59,7 +59,12 @@ fn remedy(error: &RedisError, target: &Target) -> &'static str {
         "; is it the port of a Redis, and one without TLS? (rediss:// is with)"
     };
     match error.kind() {
-        _ if error.is_connection_refusal() => "; is a Redis running there? start one, or name another",
+        _ if error.is_connection_refusal() && target.sentinels.is_none() => {
+            "; is a Redis running there? start one, or name another"
+        }
+        ErrorKind::Io if target.sentinels.is_some() => {
+            "; is the primary up, and are these the sentinels that watch one of this name?"
+        }
         _ if error.is_timeout() || error.is_connection_dropped() => otherwise,
         ErrorKind::Parse => otherwise,
         ErrorKind::Io if target.is_tls => {

@@ -39,6 +39,7 @@ mod registration;
 mod reply;
 mod run;
 mod script;
+mod sentinel;
 mod settle;
 mod stats;
 mod trim;

@@ -126,7 +126,11 @@ impl Link {
                 Err(QueueError::answer_lost(late))
             }
         };
-        if answers.is_err() {
+        // a primary that has become a replica: another is one by now
+        let is_replica = |answer: &RedisResult<Value>| {
+            answer.as_ref().is_err_and(|error| error.code() == Some("READONLY"))
+        };
+        if answers.as_ref().map_or(true, |answers| answers.iter().any(is_replica)) {
             // what it still reports is dropped with it; those that lie idle have likely gone the same way
             drop(Object::take(connection));
             drop(self.pool.retain(|_, _| false));

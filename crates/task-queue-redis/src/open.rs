@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const LAYOUT: u32 = 1;
 
 impl RedisQueue {
-    /// Connects to a Redis: `host:port`, `redis://…`, `rediss://…` or `redis+unix://…`; `?prefix=` sets the prefix of
+    /// Connects to a Redis: `host:port`, `redis://…`, `rediss://…`, `redis+unix://…` or `redis+sentinel://…`; `?prefix=` sets the prefix of
     /// its keys (default `tf`), `?ca=` names the file of an authority for TLS that the system does not know, `cert=`
     /// and `key=` those of a certificate of our own. A password that the URL does not have is taken from REDIS_PASSWORD,
     /// or from the file that REDIS_PASSWORD_FILE names.

@@ -126,7 +126,7 @@ impl Queue for RedisQueue {
 }
 
 impl FromUrl for RedisQueue {
-    const URLS: &'static str = "host:port, redis://…, rediss://…, redis+unix://…";
+    const URLS: &'static str = "host:port, redis://…, rediss://…, redis+unix://…, redis+sentinel://…";
 
     fn accepts(url: &str) -> bool {
         url::accepts(url)

@@ -8,7 +8,10 @@ use task_core::{QueueError, without_password};
 use crate::{
     keys::{Keys, PREFIX},
     password::{PasswordFrom, password},
+    sentinel::Sentinels,
 };
+
+const SENTINEL: &str = "redis+sentinel://";
 
 /// Where a Redis is, and the prefix of the keys there.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) keys: Keys,
     /// For people: without a password.
     pub(crate) shown: String,
+    /// Who says where it is; its address is another one then, each time.
+    pub(crate) sentinels: Option<Sentinels>,
     /// Whether it speaks TLS.
     pub(crate) is_tls: bool,
     /// For people: where the password came from.
@@ -41,11 +46,6 @@ pub(crate) fn accepts(url: &str) -> bool {
 /// Reads a URL; a password that it does not have is taken from these variables.
 pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Target, QueueError> {
     let shown = without_password(url);
-    if url.starts_with("redis+sentinel://") {
-        let wrong =
-            format!("`{shown}`: Sentinel is not supported yet; name the primary itself, redis://host:port");
-        return Err(QueueError::invalid(wrong));
-    }
     if cfg!(not(feature = "tls")) && url.starts_with("rediss://") {
         return Err(QueueError::invalid(format!(
             "`{shown}` wants TLS, and this program was built without `tls`"
@@ -53,9 +53,22 @@ pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Res
     }
     let full = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
     let (place, query) = full.split_once('?').unwrap_or((&full, ""));
+    let (place, sentinels) = match place.strip_prefix(SENTINEL) {
+        None => (place.to_owned(), None),
+        Some(rest) => {
+            let (user, hosts) = rest.rsplit_once('@').map_or(("", rest), |(user, hosts)| (user, hosts));
+            let found = Sentinels::read(hosts, variable("REDIS_SENTINEL_PASSWORD"));
+            let (sentinels, db) = found.ok_or_else(|| {
+                let right = "redis+sentinel://user:password@host:26379,host:26379/name";
+                QueueError::invalid(format!("`{shown}` names no sentinels with their primary; write {right}"))
+            })?;
+            let user = if user.is_empty() { String::new() } else { format!("{user}@") };
+            (format!("redis://{user}primary/{db}"), Some(sentinels))
+        }
+    };
     let mut own = Own::default();
     let rest: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !own.takes(pair)).collect();
-    let place = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
+    let place = if rest.is_empty() { place } else { format!("{place}?{}", rest.join("&")) };
     // the library's own error is not shown: it may repeat the URL
     let mut info = place.into_connection_info().map_err(|_| {
         QueueError::invalid(format!(
@@ -72,7 +85,8 @@ pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Res
         }
     }
     Ok(Target {
-        shown: info.addr().to_string(),
+        shown: sentinels.as_ref().map_or_else(|| info.addr().to_string(), Sentinels::shown),
+        sentinels,
         is_tls: url.starts_with("rediss://"),
         password_from,
         info,
@@ -176,7 +190,6 @@ mod tests {
     fn a_wrong_url_is_told_without_its_password() {
         for url in [
             "redis://u:s3cret@",
-            "redis+sentinel://u:s3cret@h/x",
             "redis://u:s3cret@h:99999",
             "redis+unix:///r.sock?db=x&pass=s3cret",
             "redis://u:s3cret@h?ca=/nowhere",
@@ -184,8 +197,27 @@ mod tests {
             let error = parse(url, nothing).err().unwrap().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }
+        for url in [
+            "redis+sentinel://u:s3cret@h/",
+            "redis+sentinel://u:s3cret@/main",
+            "redis+sentinel://u:s3cret@h/main/x",
+        ] {
+            let error = parse(url, nothing).err().unwrap().to_string();
+            assert!(!error.contains("s3cret") && error.contains("***"), "{error}");
+        }
         assert_eq!(parse("h:6379?prefix=mine", nothing).unwrap().keys.layout(), "mine:layout");
         assert!(parse("h:6379?prefix=a{b", nothing).is_err());
+    }
+
+    #[test]
+    fn the_user_of_a_sentinels_url_is_that_of_the_primary() {
+        let target = parse("redis+sentinel://ann:own@h1,h2:7000/main/2?prefix=mine", nothing).unwrap();
+        let settings = target.info.redis_settings();
+        assert_eq!((settings.username(), settings.password(), settings.db()), (Some("ann"), Some("own"), 2));
+        assert_eq!(
+            (target.shown.as_str(), target.keys.layout().as_str()),
+            ("h1:26379,h2:7000/main", "mine:layout")
+        );
     }
 
     #[test]

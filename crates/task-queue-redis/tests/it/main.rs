@@ -9,6 +9,7 @@ mod layout;
 mod look;
 mod outage;
 mod refusal;
+mod sentinel;
 mod server;
 mod stage;
 mod suspects;

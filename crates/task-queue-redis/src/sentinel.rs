@@ -1,0 +1,89 @@
+//! Sentinels: they know where the primary is. They are asked each time that a connection is made, since it may have moved.
+
+use std::{io, time::Duration};
+
+use deadpool_redis::redis::{
+    self, AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisError, RedisResult,
+};
+use tokio::time::timeout;
+
+/// For the answer of one of them; then the next is asked.
+const ASK: Duration = Duration::from_secs(1);
+/// Where they listen if the URL does not say.
+const PORT: u16 = 26379;
+
+/// Who is asked, and for which primary.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sentinels {
+    hosts: Vec<(String, u16)>,
+    name: String,
+    password: Option<String>,
+}
+
+impl Sentinels {
+    /// Reads `h1,h2:26379/name` and what may follow behind another slash; none if a host or the name is missing.
+    pub(crate) fn read(place: &str, password: Option<String>) -> Option<(Self, &str)> {
+        let (hosts, path) = place.split_once('/')?;
+        let (name, rest) = path.split_once('/').unwrap_or((path, ""));
+        let hosts = hosts.split(',').map(host_and_port).collect::<Option<Vec<_>>>()?;
+        (!name.is_empty()).then(|| (Self { hosts, name: name.to_owned(), password }, rest))
+    }
+
+    /// For people.
+    pub(crate) fn shown(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+        format!("{}/{}", hosts.join(","), self.name)
+    }
+
+    /// Where the primary is now, as the first of them says that answers and knows it.
+    pub(crate) async fn primary(&self) -> RedisResult<ConnectionAddr> {
+        let mut last = "there are none".to_owned();
+        for (host, port) in &self.hosts {
+            last = match timeout(ASK, self.ask(host, *port)).await {
+                Ok(Ok(Some((host, port)))) => return Ok(ConnectionAddr::Tcp(host, port)),
+                Ok(Ok(None)) => format!("{host}:{port} watches no primary called `{}`", self.name),
+                Ok(Err(error)) => format!("{host}:{port}: {error}"),
+                Err(_) => format!("{host}:{port}: no answer within {ASK:?}"),
+            };
+        }
+        Err(io::Error::other(format!("no sentinel says where the primary is; the last: {last}")).into())
+    }
+
+    async fn ask(&self, host: &str, port: u16) -> Result<Option<(String, u16)>, RedisError> {
+        let mut info = (host, port).into_connection_info()?;
+        if let Some(password) = &self.password {
+            let settings = info.redis_settings().clone().set_password(password);
+            info = info.set_redis_settings(settings);
+        }
+        let settings =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(ASK)).set_response_timeout(Some(ASK));
+        let mut connection =
+            Client::open(info)?.get_multiplexed_async_connection_with_config(&settings).await?;
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name).query_async(&mut connection).await
+    }
+}
+
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = match text.rsplit_once(':') {
+        // an address of version 6 has colons of its own
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (text, PORT),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_have_a_port_of_their_own_or_the_usual_one_and_the_primary_a_name() {
+        let (sentinels, rest) = Sentinels::read("h1,h2:7000,[::1]:7001,[::1]/main/3", None).unwrap();
+        assert_eq!((sentinels.shown().as_str(), rest), ("h1:26379,h2:7000,::1:7001,::1:26379/main", "3"));
+        for wrong in ["h1,h2", "h1/", "/main", "h1,,h2/main", "h1:port/main"] {
+            assert_eq!(Sentinels::read(wrong, None), None, "{wrong}");
+        }
+    }
+}
