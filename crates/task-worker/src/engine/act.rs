@@ -38,7 +38,9 @@ impl Engine {
     pub(super) fn count(&mut self) {
         let held = self.board.held();
         self.books.held = u32::try_from(held.len()).unwrap_or(u32::MAX);
-        self.books.suspect = held.values().any(|held| held.suspect);
+        let may_bring_one =
+            |lane: &Lane| self.lanes.len() > 1 && lane.claim.as_ref().is_some_and(|claim| claim.idle);
+        self.books.suspect = held.values().any(|held| held.suspect) || self.lanes.iter().any(may_bring_one);
         drop(held);
         self.books.asked =
             self.lanes.iter().filter_map(|lane| lane.claim.as_ref()).map(|claim| claim.tasks).sum();
@@ -83,14 +85,12 @@ impl Engine {
     pub(super) fn next_claim(&mut self, ask: Ask, ends: usize) -> (Claim, CancellationToken) {
         self.turn += 1;
         let owed = self.books.unsettled as usize - ends;
-        let idle = self.books.held + self.books.asked == 0 && owed == 0;
+        // where several queues are claimed on at once, only one of them may bring a suspect
+        let one = self.books.run_empty || self.lanes.len() == 1;
+        let idle = one && self.books.held + self.books.asked == 0 && owed == 0;
         let lane = &mut self.lanes[ask.lane];
         lane.standing.asked(self.turn);
-        let (mut claim, recall) =
-            lane.claim(ask, self.board.incarnation(), &self.registration, self.drain.is_some());
-        // where several queues are claimed on at once, only one of them may bring a suspect
-        claim.idle = idle && (self.books.run_empty || self.lanes.len() == 1);
-        (claim, recall)
+        lane.claim(ask, idle, self.board.incarnation(), &self.registration, self.drain.is_some())
     }
 
     /// Ends the waits of claims that are not wanted any more, or hold slots that a queue needs which has none.

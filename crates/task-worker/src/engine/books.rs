@@ -19,7 +19,7 @@ pub(crate) struct Books {
     pub(crate) resting: bool,
     /// A suspect waits for a process of its own.
     pub(crate) run_empty: bool,
-    /// One of those that it holds is a suspect.
+    /// One of those that it holds is a suspect, or a claim of one queue of several may be bringing one.
     pub(crate) suspect: bool,
 }
 

@@ -38,6 +38,8 @@ pub(super) struct UnderWay {
     pub(super) tasks: u32,
     pub(super) wait: Wait,
     pub(super) recall: CancellationToken,
+    /// It may bring a suspect.
+    pub(super) idle: bool,
 }
 
 impl Lane {
@@ -65,20 +67,21 @@ impl Lane {
     pub(super) fn claim(
         &mut self,
         ask: Ask,
+        idle: bool,
         worker: Incarnation,
         registration: &Arc<Registration>,
         drain: bool,
     ) -> (Claim, CancellationToken) {
         self.number += 1;
         let mut claim = Claim::new(self.name.clone(), worker, registration.clone(), self.number);
-        claim.max_tasks = ask.tasks as usize;
+        (claim.max_tasks, claim.idle) = (ask.tasks as usize, idle);
         claim.wait = match ask.wait {
             Wait::No => Duration::ZERO,
             Wait::Long if !drain => LONG,
             Wait::Long | Wait::Short => SHORT,
         };
         let recall = CancellationToken::new();
-        self.claim = Some(UnderWay { tasks: ask.tasks, wait: ask.wait, recall: recall.clone() });
+        self.claim = Some(UnderWay { tasks: ask.tasks, wait: ask.wait, recall: recall.clone(), idle });
         (claim, recall)
     }
 

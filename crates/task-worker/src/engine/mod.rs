@@ -197,6 +197,32 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn while_a_claim_may_bring_a_suspect_no_other_queue_is_claimed_on() {
+        // a beat said that no suspect waited any more, before the claim was answered that had taken it: the other queue's
+        // task ran beside it
+        let queue = TaskQueue::new(MemoryQueue::new());
+        let registry = TaskRegistry::new();
+        let names: [Name; 2] = ["tasks".parse().unwrap(), "mail".parse().unwrap()];
+        let queues = names.iter().map(|name| (name.clone(), 1)).collect();
+        let settings = Settings { queues, ..Settings::default() }.resolved(&registry).unwrap();
+        let mut engine = Engine::new(queue, registry, settings, false);
+        let status = watch::Sender::new(Status::default());
+        engine.told(Told::RunEmpty(names[0].clone(), true), &status);
+        engine.act();
+        engine.told(Told::RunEmpty(names[0].clone(), false), &status);
+        engine.act();
+        let claims: Vec<_> = engine.lanes.iter().map(|lane| lane.claim.as_ref()).collect();
+        let [Some(idle), None] = claims[..] else {
+            panic!("a claim on the first queue, and none on the other")
+        };
+        assert!(idle.idle && idle.recall.is_cancelled(), "the other queue waits for no longer than it must");
+        let answer = engine.calls.join_next().await.unwrap().unwrap();
+        engine.answered(answer);
+        engine.act();
+        assert!(engine.lanes.iter().all(|lane| lane.claim.as_ref().is_some_and(|claim| !claim.idle)));
+    }
+
+    #[tokio::test]
     async fn a_pause_by_command_and_one_by_signal_each_end_by_their_own_word() {
         // a paused worker went on at the next turn of its loop, since no signal said that it rests
         let queue = TaskQueue::new(MemoryQueue::new());
