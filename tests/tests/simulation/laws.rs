@@ -9,7 +9,8 @@ use task_core::{
 use tokio::time::sleep;
 
 use crate::{
-    ledger::{QUEUE, Story},
+    ledger::{Story, queue},
+    plan::QUEUES,
     world::{Notes, Seen, World, id},
 };
 
@@ -36,10 +37,11 @@ pub(crate) struct Tally {
 /// The one that does not, and the story of the task that breaks it.
 pub(crate) async fn check(world: &World) -> Result<Tally, String> {
     let ledger = &world.ledger;
-    let ids: Vec<TaskId> = ledger.stories().keys().cloned().collect();
+    let places = |(id, story): (&TaskId, &Story)| Some((id.clone(), story.queue.clone()?));
+    let ids: Vec<_> = ledger.stories().iter().filter_map(places).collect();
     let mut records = BTreeMap::new();
-    for id in ids {
-        if let Lookup::Found(record) = ledger.result(&QUEUE, &id).await.map_err(|error| error.to_string())? {
+    for (id, queue) in ids {
+        if let Lookup::Found(record) = ledger.result(&queue, &id).await.map_err(|error| error.to_string())? {
             records.insert(id, *record);
         }
     }
@@ -190,47 +192,74 @@ fn suspects_ran_alone(stories: &BTreeMap<TaskId, Story>, notes: &Notes) -> Resul
 
 /// The backend's own counts: what came in has gone out, once.
 async fn totals_agree(world: &World, records: &BTreeMap<TaskId, ResultMessage>) -> Result<Tally, String> {
-    let stats = world.ledger.stats(&QUEUE).await.map_err(|error| error.to_string())?;
-    let totals = stats.totals;
-    let ended = totals.completed + totals.failed + totals.skipped + totals.cancelled + totals.expired;
-    if totals.enqueued != records.len() as u64 || ended != totals.enqueued + totals.replayed {
-        return Err(format!("{} tasks have records, and the totals are {totals:?}", records.len()));
+    let mut all = [0; 9];
+    for number in 0..QUEUES.len() {
+        let stats = world.ledger.stats(&queue(number)).await.map_err(|error| error.to_string())?;
+        let t = stats.totals;
+        let recovered = t.recovered_released + t.recovered_lease;
+        let cancelled = t.cancelled + t.expired;
+        let these = [
+            t.enqueued,
+            t.replayed,
+            t.retried,
+            recovered,
+            t.released,
+            t.completed,
+            t.failed,
+            t.skipped,
+            cancelled,
+        ];
+        all.iter_mut().zip(these).for_each(|(all, this)| *all += this);
+    }
+    let [enqueued, replayed, retries, crashes, releases, ends @ ..] = all;
+    if enqueued != records.len() as u64 || ends.iter().sum::<u64>() != enqueued + replayed {
+        return Err(format!(
+            "{} tasks have records, {enqueued} were enqueued and {replayed} replayed, and they ended {ends:?}",
+            records.len()
+        ));
     }
     let stories = world.ledger.stories();
     let claims = stories.values().flat_map(|story| story.claims.values());
     Ok(Tally {
-        tasks: totals.enqueued,
+        tasks: enqueued,
         claims: claims.clone().count(),
         runs: world.notes().runs.len(),
-        retries: totals.retried,
-        crashes: totals.recovered_released + totals.recovered_lease,
-        releases: totals.released,
+        retries,
+        crashes,
+        releases,
         suspects: claims.filter(|(.., suspect)| *suspect).count(),
-        ends: [totals.completed, totals.failed, totals.skipped, totals.cancelled + totals.expired],
+        ends,
     })
 }
 
 async fn keys_are_free(world: &World) -> Result<(), String> {
-    let probe = |n: u8| {
-        let options = TaskOptions::default().unique_in_queue(format!("key{n}"));
-        TaskMessage::new(id(&format!("probe{n}")), "work", vec![0xc0], options).expect("an allowed message")
-    };
-    let batch = Batch::new(QUEUE, (0..3).map(probe).collect());
-    let answers = world.ledger.enqueue(batch).await.map_err(|error| error.to_string())?.answers;
-    if answers != [Enqueued::Queued, Enqueued::Queued, Enqueued::Queued] {
-        return Err(format!("a key is still held though no task is live: {answers:?}"));
+    for (number, name) in QUEUES.into_iter().enumerate() {
+        let probe = |n: u8| {
+            let options = TaskOptions::default().queue(name).unique_in_queue(format!("key{n}"));
+            TaskMessage::new(id(&format!("probe{n}")), "work", vec![0xc0], options)
+                .expect("an allowed message")
+        };
+        let batch = Batch::new(queue(number), (0..3).map(probe).collect());
+        let answers = world.ledger.enqueue(batch).await.map_err(|error| error.to_string())?.answers;
+        if answers != [Enqueued::Queued, Enqueued::Queued, Enqueued::Queued] {
+            return Err(format!("a key is still held though no task is live: {answers:?}"));
+        }
     }
     Ok(())
 }
 
 async fn no_worker_is_left(world: &World) -> Result<(), String> {
+    let mut left = Vec::new();
     for _ in 0..20 {
-        let stats = world.ledger.stats(&QUEUE).await.map_err(|error| error.to_string())?;
-        if stats.workers.is_empty() {
+        left.clear();
+        for number in 0..QUEUES.len() {
+            let stats = world.ledger.stats(&queue(number)).await.map_err(|error| error.to_string())?;
+            left.extend(stats.workers);
+        }
+        if left.is_empty() {
             return Ok(());
         }
         sleep(Duration::from_secs(3)).await;
     }
-    let stats = world.ledger.stats(&QUEUE).await.map_err(|error| error.to_string())?;
-    Err(format!("workers that are long gone are taken to be alive: {:?}", stats.workers))
+    Err(format!("workers that are long gone are taken to be alive: {left:?}"))
 }

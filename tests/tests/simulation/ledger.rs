@@ -14,11 +14,18 @@ use task_core::{
 use task_queue_memory::MemoryQueue;
 use tokio::time::Instant;
 
-pub(crate) const QUEUE: Name = Name::DEFAULT_QUEUE;
+use crate::plan::QUEUES;
+
+/// The named queue of this number.
+pub(crate) fn queue(number: usize) -> Name {
+    QUEUES[number].parse().expect("a name")
+}
 
 /// What happened to one task.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
+    /// The named queue that it was sent to.
+    pub(crate) queue: Option<Name>,
     /// When it was taken in.
     pub(crate) enqueued: Option<Duration>,
     /// Each claim: when it was, as which attempt, and whether as a suspect.
@@ -116,10 +123,12 @@ impl Queue for Ledger {
         if self.flaw == Some(Flaw::Forgets) {
             batch.messages.retain(|message| !message.id.to_string().ends_with(['0', '3', '6', '9']));
         }
+        let queue = batch.queue.clone();
         let mut reply = self.inner.enqueue(batch).await?;
         reply.answers.resize(ids.len(), Enqueued::Queued);
         for (id, answer) in ids.iter().zip(&reply.answers) {
             self.log(id, format!("enqueue: {answer:?}"));
+            self.stories().entry(id.clone()).or_default().queue = Some(queue.clone());
             if *answer == Enqueued::Queued {
                 self.stories().entry(id.clone()).or_default().enqueued = Some(self.now());
             }

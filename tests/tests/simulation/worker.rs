@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    ledger::{Ledger, QUEUE},
+    ledger::{Ledger, queue},
     plan::{Act, End, WorkerPlan},
     world::{Run, World},
 };
@@ -66,6 +66,7 @@ impl Place {
             .incarnation(incarnation)
             .label(format!("worker_{}", self.number))
             .concurrency(self.plan.concurrency)
+            .queues(self.plan.weights.iter().enumerate().map(|(number, weight)| (queue(number), *weight)))
             .grace(self.plan.grace)
             .backoff(RetryPolicy::fixed(Duration::from_secs(2)));
         let mut running = tokio::spawn(worker.run_until(async {
@@ -107,11 +108,13 @@ impl Place {
     ) -> Result<bool, String> {
         running.abort();
         let _ = running.await; // it has ended by being aborted
-        let ledger = self.world.ledger.clone();
+        let (ledger, queues) = (self.world.ledger.clone(), self.plan.weights.len());
         if let Some(after) = released {
             tokio::spawn(async move {
                 sleep(after).await;
-                ledger.release(&QUEUE, worker).await
+                for number in 0..queues {
+                    let _ = ledger.release(&queue(number), worker).await; // the memory queue takes it
+                }
             });
         }
         Ok(false)

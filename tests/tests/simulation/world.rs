@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    ledger::{Flaw, Ledger, QUEUE},
+    ledger::{Flaw, Ledger, queue},
     plan::{Act, BUSY, End, Event, NAMES, NewTask, Plan, WorkerPlan},
     worker::{Order, Place, network},
 };
@@ -145,17 +145,25 @@ pub(crate) async fn play(plan: &Plan, flaw: Option<Flaw>) -> Result<Arc<World>, 
     sleep(Mishap::LATE * 2).await; // what is late has come
     world.calm.store(true, Ordering::Relaxed);
 
-    world.ledger.control(&QUEUE, Command::Resume).await.map_err(|error| error.to_string())?;
-    let of = WorkerPlan { concurrency: 8, grace: Duration::ZERO, names: NAMES.to_vec() };
+    for number in 0..plan.queues {
+        let resumed = world.ledger.control(&queue(number), Command::Resume).await;
+        resumed.map_err(|error| error.to_string())?;
+    }
+    let weights = vec![1; plan.queues];
+    let of = WorkerPlan { concurrency: 8, grace: Duration::ZERO, names: NAMES.to_vec(), weights };
     let last = open(&mut places, &world, orders.len(), of, network(&world.ledger, 0, None));
     let end = Instant::now() + PATIENCE;
     loop {
-        let stats = world.ledger.stats(&QUEUE).await.map_err(|error| error.to_string())?;
-        if stats.live() == 0 {
+        let mut live = Vec::new();
+        for number in 0..plan.queues {
+            let stats = world.ledger.stats(&queue(number)).await.map_err(|error| error.to_string())?;
+            live.extend(Some(stats).filter(|stats| stats.live() > 0));
+        }
+        if live.is_empty() {
             break;
         }
         if Instant::now() > end {
-            return Err(format!("some tasks never end: {stats:?}"));
+            return Err(format!("some tasks never end: {live:?}"));
         }
         sleep(Duration::from_secs(1)).await;
     }
@@ -186,9 +194,10 @@ async fn happen(
     sent: &mut JoinSet<()>,
     event: Event,
 ) {
-    let control = async |command| {
-        let _ = world.ledger.control(&QUEUE, command).await; // whatever it is answered
+    let control = async |number, command| {
+        let _ = world.ledger.control(&queue(number), command).await; // whatever it is answered
     };
+    let place = |id: &TaskId| world.task(id).map_or(0, |task| task.queue);
     let tell = |worker: usize, order| {
         let _ = workers[worker].send(order); // a place listens until it is told to finish
     };
@@ -204,11 +213,17 @@ async fn happen(
                 });
             }
         }
-        Event::Cancel(n) => drop(world.ledger.cancel(&QUEUE, &id(&format!("t{n}"))).await),
-        Event::Replay(n) => control(Command::Replay(id(&format!("t{n}")))).await,
-        Event::Purge => control(Command::Purge).await,
-        Event::Pause => control(Command::Pause).await,
-        Event::Resume => control(Command::Resume).await,
+        Event::Cancel(n) => {
+            let id = id(&format!("t{n}"));
+            let _ = world.ledger.cancel(&queue(place(&id)), &id).await; // whatever it is answered
+        }
+        Event::Replay(n) => {
+            let id = id(&format!("t{n}"));
+            control(place(&id), Command::Replay(id)).await;
+        }
+        Event::Purge(number) => control(number, Command::Purge).await,
+        Event::Pause(number) => control(number, Command::Pause).await,
+        Event::Resume(number) => control(number, Command::Resume).await,
         Event::Crash { worker, released } => tell(worker, Order::Crash { released }),
         Event::Stop { worker } => tell(worker, Order::Stop),
         Event::Cut { worker, lasts } => tell(worker, Order::Cut(lasts)),
