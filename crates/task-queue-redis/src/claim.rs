@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use task_core::{Batch, Claim, Claimed, Delivery, Incarnation, Name, QueueError};
+use task_core::{Batch, Claim, Claimed, Delivery, Incarnation, Name, QueueError, TaskMessage};
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    ids::id_of,
     park::{self, Lists},
     queue::RedisQueue,
     record::{self, Seen},
@@ -102,14 +103,19 @@ pub(crate) async fn read_claim(
     let mut tasks = reply.list()?;
     while !tasks.is_empty() {
         let id = tasks.text()?;
-        let mut task = if id.is_empty() {
+        let delivery = if id.is_empty() {
             let Seen::Task(task) = record::read(&claim.queue, tasks.value())? else { continue };
-            *task
+            let mut task = *task;
+            task.record.worker = Some(claim.registration.label.clone());
+            Delivery::new(claim.token(), task.stored, task.record)
         } else {
-            record::claimed(&claim.queue, &id, tasks.bytes()?, start)?
+            let (id, stored) = (id_of(&id)?, tasks.bytes()?);
+            let message = TaskMessage::from_record(claim.queue.clone(), id.clone(), &stored);
+            let mut record = record::claimed(&claim.queue, id, message.as_ref(), start)?;
+            record.worker = Some(claim.registration.label.clone());
+            Delivery::with_message(claim.token(), stored, message, record)
         };
-        task.record.worker = Some(claim.registration.label.clone());
-        claimed.tasks.push(Delivery::new(claim.token(), task.stored, task.record));
+        claimed.tasks.push(delivery);
     }
     claimed.more = more;
     claimed.next_wake = u64::try_from(due).ok().map(Duration::from_millis);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use deadpool_redis::redis::Value;
 use task_core::{
     Failure, FailureKind, Lookup, Name, Progress, QueueError, ResultMessage, TaskId, TaskMessage,
-    TaskOptions, TaskStatus, Timestamp,
+    TaskOptions, TaskStatus, Timestamp, WireError,
 };
 
 use crate::{
@@ -59,17 +59,17 @@ pub(crate) fn ended_record(
     stored
 }
 
-/// A task that was just claimed, of which nothing is known but its message: `start` is when.
+/// What is known of a task that was just claimed for the first time: `start` is when.
 pub(crate) fn claimed(
     queue: &Name,
-    stored_id: &str,
-    stored: Bytes,
+    id: TaskId,
+    message: Result<&TaskMessage, &WireError>,
     start: Option<Timestamp>,
-) -> Result<Task, QueueError> {
-    let mut record = pending(queue, id_of(stored_id)?, &stored)?;
+) -> Result<ResultMessage, QueueError> {
+    let mut record = pending(queue, id, message)?;
     (record.status, record.attempts) = (TaskStatus::Running, 1);
     (record.due_at, record.started_at) = (None, start);
-    Ok(Task { stored, record, until: None, bare: false })
+    Ok(record)
 }
 
 /// Reads a view.
@@ -179,9 +179,13 @@ fn status_of(letter: Option<u8>) -> TaskStatus {
 }
 
 /// What a message alone tells.
-fn pending(queue: &Name, id: TaskId, stored: &Bytes) -> Result<ResultMessage, QueueError> {
-    if let Ok(message) = TaskMessage::from_record(queue.clone(), id.clone(), stored) {
-        return Ok(ResultMessage::pending(&message, message.enqueued_at.unwrap_or_default()));
+fn pending(
+    queue: &Name,
+    id: TaskId,
+    message: Result<&TaskMessage, &WireError>,
+) -> Result<ResultMessage, QueueError> {
+    if let Ok(message) = message {
+        return Ok(ResultMessage::pending(message, message.enqueued_at.unwrap_or_default()));
     }
     // what can't be read has no name; its worker settles it by the error that the delivery shows
     let message = TaskMessage::new(id, "unreadable", Bytes::new(), TaskOptions::default())?;
@@ -192,7 +196,8 @@ fn pending(queue: &Name, id: TaskId, stored: &Bytes) -> Result<ResultMessage, Qu
 
 /// A task whose message is kept.
 fn live(queue: &Name, id: TaskId, stored: Bytes, mut view: Reply) -> Result<Task, QueueError> {
-    let mut record = pending(queue, id.clone(), &stored)?;
+    let message = TaskMessage::from_record(queue.clone(), id.clone(), &stored);
+    let mut record = pending(queue, id.clone(), message.as_ref())?;
     if view.is_empty() {
         return Ok(Task { stored, record, until: None, bare: false });
     }

@@ -135,6 +135,16 @@ impl Delivery {
     /// A task with its stored message and its record; both say which one.
     pub fn new(token: Token, stored: Bytes, record: ResultMessage) -> Self {
         let message = TaskMessage::from_record(record.queue.clone(), record.id.clone(), &stored);
+        Self::with_message(token, stored, message, record)
+    }
+
+    /// The same for a backend that has read the message already.
+    pub fn with_message(
+        token: Token,
+        stored: Bytes,
+        message: Result<TaskMessage, WireError>,
+        record: ResultMessage,
+    ) -> Self {
         let suspect = record.crashes >= 2;
         Self { token, stored, message, record, suspect }
     }

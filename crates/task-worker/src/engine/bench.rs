@@ -24,7 +24,8 @@ use crate::{
 pub(super) struct Bench {
     /// In the order in which they came.
     waiting: VecDeque<Waiting>,
-    attempts: JoinSet<Settlement>,
+    /// Each answers also how long it ran, from its first poll: the time that it waited for a thread is not its own.
+    attempts: JoinSet<(Settlement, Duration)>,
     running: HashMap<Id, Running>,
     /// How many of these block a thread.
     blocking: u32,
@@ -73,7 +74,10 @@ impl Bench {
             let running = Running { lane, delivery, rules, blocking, since };
             self.started = Some(since);
             self.blocking += u32::from(running.blocking);
-            let handle = self.attempts.spawn(attempt.run(stop));
+            let handle = self.attempts.spawn(async move {
+                let began = Instant::now();
+                (attempt.run(stop).await, began.elapsed())
+            });
             self.running.insert(handle.id(), running);
         }
     }
@@ -93,16 +97,16 @@ impl Bench {
         self.ended(joined)
     }
 
-    fn ended(&mut self, joined: Result<(Id, Settlement), JoinError>) -> Option<Ended> {
+    fn ended(&mut self, joined: Result<(Id, (Settlement, Duration)), JoinError>) -> Option<Ended> {
         let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let running = self.running.remove(&id)?;
         self.blocking -= u32::from(running.blocking);
-        let settlement = match joined {
-            Ok((_, settlement)) => settlement,
+        let (settlement, ran) = match joined {
+            Ok((_, ended)) => ended,
             // not the task's code, whose panics are caught; what it leaves behind may still panic as it is dropped
-            Err(error) => running.settle_panic(error),
+            Err(error) => (running.settle_panic(error), running.since.elapsed()),
         };
-        Some(Ended { lane: running.lane, settlement, ran: Some(running.since.elapsed()) })
+        Some(Ended { lane: running.lane, settlement, ran: Some(ran) })
     }
 
     /// Takes out what waits and was cancelled meanwhile.
