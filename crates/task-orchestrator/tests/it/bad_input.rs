@@ -1,4 +1,9 @@
-use std::{fmt::Write as _, net::TcpListener};
+use std::{
+    fmt::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
+};
 
 use task_testkit::RedisServer;
 use task_tests::{Folder, Ran, eventually};
@@ -9,6 +14,39 @@ const TASKS: &str = "[tasks.say]\ncommand = [\"echo\", \"a\"]\n";
 
 fn with_tasks() -> Folder {
     folder().file("tasks.toml", TASKS).file("jobs.jsonl", "").program("myworker", "#!/bin/sh\n")
+}
+
+/// Answers as a Redis of long ago does to whoever asks what it is; its address.
+struct OldRedis(SocketAddr);
+
+impl OldRedis {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                thread::spawn(move || Self::answer(&client));
+            }
+        });
+        Self(address)
+    }
+
+    /// Until the client leaves.
+    fn answer(client: &TcpStream) -> Option<()> {
+        let mut lines = BufReader::new(client).lines();
+        loop {
+            let count: usize = lines.next()?.ok()?.strip_prefix('*')?.parse().ok()?;
+            // each word is its length and itself, on a line each
+            let words: Vec<String> = lines.by_ref().take(2 * count).collect::<Result<_, _>>().ok()?;
+            let info = "# Server\r\nredis_version:6.2.14\r\nrun_id:1\r\n";
+            let answer = match words[1].to_ascii_uppercase().as_str() {
+                "INFO" => format!("${}\r\n{info}\r\n", info.len()),
+                "PING" => "+PONG\r\n".into(),
+                _ => "+OK\r\n".into(),
+            };
+            (&mut &*client).write_all(answer.as_bytes()).ok()?;
+        }
+    }
 }
 
 #[track_caller]
@@ -46,6 +84,20 @@ fn a_folder_without_anything_to_run_is_refused_before_the_queue_is_asked() {
 fn a_slip_in_the_tasks_file_is_found_before_anything_runs() {
     let folder = folder().file("tasks.toml", "[tasks.say]\ncomand = [\"echo\"]\n").file("jobs.jsonl", "");
     refused(&folder.run("--input jobs.jsonl --drain"), 2, &["comand", "command"]);
+}
+
+#[test]
+fn a_command_whose_program_is_missing_is_found_before_anything_runs() {
+    let folder =
+        folder().file("tasks.toml", "[tasks.say]\ncommand = [\"no-such-program\"]\n").file("jobs.jsonl", "");
+    refused(&folder.run("--input jobs.jsonl --drain"), 2, &["no-such-program", "tasks.toml:2", "install it"]);
+}
+
+#[test]
+fn a_redis_that_is_too_old_is_told_with_its_version() {
+    let old = OldRedis::start();
+    let ran = with_tasks().run(&format!("-q {} --drain --no-monitoring", old.0));
+    refused(&ran, 3, &["6.2.14", "7.0 or newer"]);
 }
 
 #[test]

@@ -42,8 +42,11 @@ async fn workers_outlive_their_redis_and_a_task_that_ends_meanwhile_ran_once() {
     });
     server.start_again();
 
+    let back = Instant::now();
     let later = later.await.unwrap().unwrap();
     assert_eq!(later.result(PATIENCE).await.unwrap(), json!({"late": true}), "{}", running.stderr());
+    println!("from the server's return until a task ran: {} ms", back.elapsed().as_millis());
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}: {}", back.elapsed(), running.stderr());
     before.result(PATIENCE).await.unwrap();
     let record = before.message().await.unwrap().unwrap();
     assert_eq!((record.attempts, record.crashes, record.failures), (1, 0, 0), "{}", running.stderr());

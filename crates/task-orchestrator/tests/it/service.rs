@@ -102,6 +102,42 @@ async fn a_task_whose_code_comes_with_a_rolling_restart_waits_for_it_and_starves
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tasks_of_a_new_release_wait_for_its_workers_before_those_of_the_old_and_starve_none() {
+    // elsewhere, workers of the old release discard what they do not know, or hand it round among themselves for ever
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
+    let queue = crate::queue(&server).await;
+    let old = folder.start(&line(&server));
+    let enqueue = |task: &'static str| {
+        let queue = queue.clone();
+        async move { queue.enqueue_named::<Value>(task, &json!({"of": task})).priority(90).await.unwrap() }
+    };
+    let new = join_all((0..100).map(|_| enqueue("new"))).await;
+    let known = join_all((0..20).map(|_| enqueue("echo"))).await;
+    for task in &known {
+        task.result(PATIENCE).await.unwrap();
+    }
+    for task in &new {
+        assert_eq!(task.status().await.unwrap(), Some(TaskStatus::Pending), "{}", old.stderr());
+    }
+    let more = format!("{TASKS}\n[tasks.new]\ncommand = [\"cat\"]\n");
+    let next = crate::folder().file("tasks.toml", &more);
+    let running = next.start(&line(&server));
+    for task in &new {
+        assert_eq!(task.result(PATIENCE).await.unwrap(), json!({"of": "new"}), "{}", running.stderr());
+        let record = task.message().await.unwrap().unwrap();
+        assert_eq!(
+            (record.attempts, record.failures, record.crashes),
+            (1, 0, 0),
+            "to be put aside costs nothing"
+        );
+    }
+    for running in [old, running] {
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lone_worker_takes_the_flags_of_other_frameworks_and_ends_when_its_queue_is_empty() {
     let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let queue = crate::queue(&server).await;

@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    seat::{MAX_BACKOFF, MINUTE},
+    *,
+};
 
 const LIMITS: Limits = Limits {
     max_restarts: 3,
