@@ -50,7 +50,8 @@ pub struct Claim {
     /// What it says of itself.
     pub registration: Arc<Registration>,
     /// The number of this claim, counted by the incarnation within the named queue from 1. A new claim has a number
-    /// above all before it; after a lost answer the same one is sent again.
+    /// above all before it. The same one is sent again after a lost answer, and also after one without tasks: a copy
+    /// of that claim that arrives late may take tasks, which are then held under its number.
     pub number: u64,
     /// The answers to all claims up to this number have arrived; at most seven are under way beyond it.
     pub acked: u64,

@@ -42,8 +42,14 @@ local function more_due()
   return call('EXISTS', LEVELS)
 end
 
+-- Whoever sends a claim again may have taken the token for it, and takes nothing new.
+local function pass_on()
+  if paused == 0 and call('EXISTS', LEVELS) == 1 then wake() end
+end
+
 if number <= was_acked or number + IN_FLIGHT <= high then
   if acks then call('HSET', log, 'acked', acked) end
+  pass_on()
   return { 'OK', int(now), more_due(), -1, 0, paused, alone, held, tasks }
 end
 if past[3] then
@@ -56,6 +62,7 @@ if past[3] then
       tasks[#tasks + 1] = view(id)
     end
   end
+  pass_on()
   return { 'OK', int(now), more_due(), -1, asked_to_run_empty(inc, known), paused, alone, held, tasks }
 end
 

@@ -175,3 +175,20 @@ async fn settlements_and_the_claim_after_them_go_together_also_to_a_server_that_
     let request = SettleRequest::new(Q, Vec::new()).then(claim(Incarnation::new(), 1));
     assert_eq!(queue.settle(request).await.unwrap().claimed.unwrap().unwrap().tasks.len(), 1);
 }
+
+/// The late copy of a claim took a task, and its worker was woken by the token for another one: it was answered with the
+/// first, and the second waited for a worker's own look.
+#[tokio::test]
+async fn a_token_taken_for_a_claim_that_is_answered_as_before_is_passed_on() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    assert!(queue.dequeue(claim(worker, 1)).await.unwrap().tasks.is_empty());
+    put(&queue, "a", options()).await;
+    put(&queue, "b", options()).await;
+    assert_eq!(queue.dequeue(claim(worker, 1)).await.unwrap().tasks.len(), 1);
+    assert_eq!(server.say(&["lpop", "tf:{tasks}:wake"]), "1");
+    let again = queue.dequeue(claim(worker, 1)).await.unwrap();
+    assert_eq!((again.tasks.len(), again.more), (1, true));
+    assert_eq!(server.say(&["llen", "tf:{tasks}:wake"]), "1");
+}

@@ -17,7 +17,8 @@ const REST: Duration = Duration::from_millis(20);
 pub(super) struct Lane {
     pub(super) name: Name,
     pub(super) standing: Standing,
-    /// The number of the last claim.
+    /// The number of the claim to make, or under way. One that brought nothing is made again by its number: a copy of
+    /// it that arrives late may take tasks, and nobody would ask for them by another.
     number: u64,
     pub(super) claim: Option<UnderWay>,
     /// Ends that are on their way to the queue.
@@ -47,7 +48,7 @@ impl Lane {
         Self {
             name,
             standing: Standing::new(weight),
-            number: 0,
+            number: 1,
             claim: None,
             settling: Vec::new(),
             unsettled: Vec::new(),
@@ -72,7 +73,6 @@ impl Lane {
         registration: &Arc<Registration>,
         drain: bool,
     ) -> (Claim, CancellationToken) {
-        self.number += 1;
         let mut claim = Claim::new(self.name.clone(), worker, registration.clone(), self.number);
         (claim.max_tasks, claim.idle) = (ask.tasks as usize, idle);
         claim.wait = match ask.wait {
@@ -88,6 +88,7 @@ impl Lane {
     /// The claim under way was answered with so many tasks.
     pub(super) fn answered(&mut self, tasks: usize, due_later: bool) {
         self.claim = None;
+        self.number += u64::from(tasks > 0);
         self.due_later = due_later;
         self.dry = if tasks == 0 { self.dry.saturating_add(1) } else { 0 };
         self.emptied = (tasks == 0).then(Instant::now);
@@ -119,7 +120,37 @@ impl Lane {
     /// Starts afresh, under another incarnation: what is still to be settled is not its own any more.
     pub(super) fn start_afresh(&mut self) -> usize {
         self.recall();
-        (self.number, self.claim, self.run_empty) = (0, None, false);
+        (self.number, self.claim, self.run_empty) = (1, None, false);
         std::mem::take(&mut self.unsettled).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use task_core::{Queue as _, TaskMessage, TaskOptions};
+    use task_queue_memory::MemoryQueue;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_late_copy_of_an_empty_claim_takes_is_brought_by_the_next_claim() {
+        // a live worker held a task that it did not know of, until it ended
+        let memory = MemoryQueue::new();
+        let mut lane = Lane::new(Name::DEFAULT_QUEUE, 1);
+        let (worker, registration) =
+            (Incarnation::new(), Arc::new(Registration::new("worker", ["work".parse().unwrap()])));
+        let mut claim = || {
+            let ask = Ask { lane: 0, tasks: 1, wait: Wait::No };
+            lane.answered(0, false);
+            lane.claim(ask, worker, &registration, false).0
+        };
+        let copy = claim();
+        assert!(memory.dequeue(copy.clone()).await.unwrap().tasks.is_empty());
+        let params = task_core::encode(&()).unwrap();
+        let message = TaskMessage::new("a".parse().unwrap(), "work", params, TaskOptions::default()).unwrap();
+        memory.enqueue(Batch::new(Name::DEFAULT_QUEUE, vec![message])).await.unwrap();
+        let unheard = memory.dequeue(copy).await.unwrap().tasks;
+        let next = memory.dequeue(claim()).await.unwrap().tasks;
+        assert_eq!((next.len(), next[0].token), (1, unheard[0].token));
     }
 }
