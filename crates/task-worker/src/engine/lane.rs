@@ -142,7 +142,7 @@ mod tests {
         let mut claim = || {
             let ask = Ask { lane: 0, tasks: 1, wait: Wait::No };
             lane.answered(0, false);
-            lane.claim(ask, worker, &registration, false).0
+            lane.claim(ask, true, worker, &registration, false).0
         };
         let copy = claim();
         assert!(memory.dequeue(copy.clone()).await.unwrap().tasks.is_empty());
