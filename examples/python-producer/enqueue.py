@@ -106,13 +106,14 @@ def enqueue(redis, queue, id, task, params, priority=50):
     layout = redis("GET", "tf:layout")
     if layout is not None and int(layout.split(b".")[0]) > LAYOUT:
         raise SystemExit(f"the layout has version {layout.decode()}, and this program knows {LAYOUT}")
-    parts = ["#!lua"] + [(SCRIPTS / name).read_text() for name in ("base.lua", "enqueue.lua")]
+    keys, base, own = ((SCRIPTS / name).read_text() for name in ("keys.lua", "base.lua", "enqueue.lua"))
+    script = f"#!lua\n{keys}\nreturn (function()\n{base}\n{own}\nend)()"
     redis("SADD", "tf:queues", queue)
     seconds, micros = redis("TIME")
     now = int(seconds) * 1000 + int(micros) // 1000
     # its head says the arguments: one priority for all, no special task, then the tasks
     tasks = (stored_id(id), record(task, params, now, priority))
-    reply = redis("EVAL", "\n".join(parts), 1, "tf:{%s}" % queue, bytes([priority]), 0, *tasks)
+    reply = redis("EVAL", script, 1, "tf:{%s}" % queue, bytes([priority]), 0, *tasks)
     answer = reply[1] if len(reply) > 1 else 1
     if isinstance(answer, list):
         return "it was there already"

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Everywhere {
-    /// Where the tasks are: host:port, redis://…, rediss://…, redis+unix://…
+    /// Where the tasks are: host:port, redis://…, rediss://…, redis+unix://…, redis+sentinel://…
     /// [env: TASK_QUEUE, else REDIS_URL, else REDIS_HOST and REDIS_PORT]
     #[arg(short, long, value_name = "QUEUE", global = true, help_heading = EVERYWHERE)]
     pub(crate) queue: Option<String>,
