@@ -123,6 +123,31 @@ mod tests {
         assert_eq!(error.kind(), task_core::ErrorKind::Retry { after: None });
     }
 
+    #[derive(Serialize, Deserialize, task_core::TaskParams)]
+    #[task(output = Map)]
+    struct MakeMap;
+
+    /// Refuses to be encoded, as some types do for some values.
+    #[derive(Deserialize)]
+    struct Map;
+    impl Serialize for Map {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("it has a key that is no text"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_result_that_does_not_encode_fails_the_task_and_is_not_tried_again() {
+        let registry = TaskRegistry::new().register_fn(|_: MakeMap, _| async { Ok(Map) });
+        let make = registry.get(&Name::from_static("make_map").unwrap()).unwrap();
+        let params = task_core::encode(&MakeMap).unwrap().into();
+        let error = make.run(params, TaskContext::detached()).await.unwrap_err();
+        assert_eq!(Failure::from(&error).kind, FailureKind::Result);
+        assert_eq!(error.kind(), task_core::ErrorKind::Fatal);
+        assert!(error.to_string().starts_with("the result of `make_map` can't be encoded: "), "{error}");
+        assert!(error.to_string().ends_with("it has a key that is no text"), "{error}");
+    }
+
     struct Hooked;
     impl Task for Hooked {
         type Params = Ping;

@@ -5,8 +5,8 @@ use std::{io, thread, time::Duration};
 
 use sd_notify::NotifyState as Word;
 use tokio::{
-    sync::watch,
-    time::{Interval, MissedTickBehavior, interval},
+    sync::{oneshot, watch},
+    time::{Interval, MissedTickBehavior, interval, timeout},
 };
 
 /// How a worker is.
@@ -66,13 +66,20 @@ fn news(before: Option<Status>, now: Status) -> Vec<Word<'static>> {
 
 /// Says how the worker is, each time that changes, and that it lives as often as WATCHDOG_USEC asks for; until `status`
 /// ends. It does so on a thread of its own: a worker whose tasks keep every thread of its runtime is busy, not dead.
-pub(crate) fn speak(status: watch::Receiver<Status>) -> io::Result<()> {
-    if std::env::var_os("NOTIFY_SOCKET").is_none() {
-        return Ok(());
+///
+/// What is answered waits, after the end of `status`, until all was said: a process that ends before that never says that
+/// it stops.
+pub(crate) fn speak(status: watch::Receiver<Status>) -> io::Result<impl Future<Output = ()>> {
+    let (speaks, said_all) = oneshot::channel::<()>();
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        thread::Builder::new().name("notify".into()).spawn(move || {
+            runtime.block_on(tell(status));
+            drop(speaks);
+        })?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    thread::Builder::new().name("notify".into()).spawn(move || runtime.block_on(tell(status)))?;
-    Ok(())
+    // one who does not listen keeps nobody from ending
+    Ok(async { drop(timeout(Duration::from_secs(1), said_all).await) })
 }
 
 async fn tell(mut status: watch::Receiver<Status>) {

@@ -98,7 +98,8 @@ fn open_lifeline(text: &str) -> Result<pipe::Receiver, WorkerError> {
         .parse()
         .map_err(|_| wrong("it is the number of the read end of a pipe; leave it unset".into()))?;
     // opened by its path, so that it is ours to close
-    let pipe = pipe::OpenOptions::new().open_receiver(format!("/proc/self/fd/{number}"));
+    let descriptors = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let pipe = pipe::OpenOptions::new().open_receiver(format!("{descriptors}/{number}"));
     pipe.map_err(|error| {
         wrong(format!("no pipe can be read there ({error}); let whoever starts the worker pass it on"))
     })

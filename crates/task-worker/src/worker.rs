@@ -127,12 +127,14 @@ impl TaskWorker {
         let signals = Signals::new()?;
         self.introduce();
         let status = watch::Sender::new(Status::default());
-        speak(status.subscribe())?;
+        let said_all = speak(status.subscribe())?;
         // signals do not end by themselves, and are done with when the worker is
-        tokio::select! {
+        let ended = tokio::select! {
             ended = self.serve(receiver, status, false) => ended.map(drop),
             () = signals.tell(sender) => Ok(()),
-        }
+        };
+        said_all.await;
+        ended
     }
 
     /// Until `stop` is ready, then as gracefully as [`run`](Self::run). No signal is listened to, and nothing said to a

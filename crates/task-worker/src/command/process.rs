@@ -16,7 +16,7 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
 };
 
-use super::{output::MAX_OUTPUT, stderr::Log};
+use super::{output::MAX_OUTPUT, spawn::reap, stderr::Log};
 
 /// How often it is looked whether the task was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
@@ -83,7 +83,7 @@ impl Running {
             match exited {
                 None if self.has_exited()? => {
                     self.signal(Signal::KILL); // whatever it left behind in its group
-                    exited = Some((self.child.wait()?, Instant::now()));
+                    exited = Some((reap(&mut self.child)?, Instant::now()));
                     continue;
                 }
                 None if self.has_printed_too_much() => self.stop(),
@@ -172,7 +172,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal(Signal::KILL);
-            let _ = self.child.wait();
+            let _ = reap(&mut self.child);
         }
     }
 }

@@ -1,17 +1,24 @@
 //! Starting commands so that none outlives the worker.
-//!
-//! Linux sends the parent-death signal when the *thread* that forked ends, not the process. So every command is started
-//! by one thread, which lives as long as the process.
+
+#[cfg(any(test, not(target_os = "linux")))]
+mod guardian;
+#[cfg(target_os = "linux")]
+mod parent_death;
 
 use std::{
     io,
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
     sync::{
         OnceLock,
         mpsc::{Sender, SyncSender, channel, sync_channel},
     },
     thread,
 };
+
+#[cfg(not(target_os = "linux"))]
+use self::guardian as leash;
+#[cfg(target_os = "linux")]
+use self::parent_death as leash;
 
 struct Job {
     command: Command,
@@ -32,8 +39,7 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
         let (sender, jobs) = channel::<Job>();
         let work = move || {
             for mut job in jobs {
-                end_with_this_process(&mut job.command);
-                let _ = job.answer.send(job.command.spawn()); // whoever asked may be gone
+                let _ = job.answer.send(leash::spawn(&mut job.command)); // whoever asked may be gone
             }
         };
         // without the thread every job's channel is closed, which is told below
@@ -46,23 +52,11 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
     spawned.recv().map_err(|_| gone())?
 }
 
-#[cfg(target_os = "linux")]
-fn end_with_this_process(command: &mut Command) {
-    use std::os::unix::process::CommandExt as _;
-
-    use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
-
-    let parent = getpid();
-    let end_with_parent = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // the parent may have died before the signal was armed
-        if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
-    };
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes two system calls
-    // (prctl, getppid), allocates nothing (`ErrorKind` into an error is a plain value), and takes no lock.
-    unsafe { command.pre_exec(end_with_parent) };
+/// Waits for a command that has exited, and whose number means nothing any more from then on.
+///
+/// # Errors
+/// Of the operating system.
+pub(super) fn reap(child: &mut Child) -> io::Result<ExitStatus> {
+    leash::before_reap(child);
+    child.wait()
 }
-
-/// Elsewhere there is no such signal: a command whose worker was killed goes on to its end.
-#[cfg(not(target_os = "linux"))]
-fn end_with_this_process(_command: &mut Command) {}

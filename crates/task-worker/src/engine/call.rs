@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use task_core::{
-    Claim, Claimed, Incarnation, Name, Queue as _, QueueError, SettleReply, SettleRequest, Settlement,
-    TaskQueue,
+    Capability, Claim, Claimed, Incarnation, Name, Queue as _, QueueError, SettleReply, SettleRequest,
+    Settlement, TaskQueue,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -134,6 +134,17 @@ impl Caller {
             }
         }
         Answer::Counted(if left == 0 { Left::Nothing } else { Left::Tasks(left) })
+    }
+
+    /// Says what the backend can't do.
+    pub(super) async fn say_gaps(self) {
+        // one that does not answer now does so to taskctl
+        let Ok(Ok(info)) = timeout(LIMIT, self.queue.info()).await else { return };
+        let gaps: Vec<&str> = info.capabilities.missing().map(Capability::as_str).collect();
+        if !gaps.is_empty() {
+            let gaps = gaps.join(", ");
+            tracing::info!(backend = %info.backend, %gaps, "this queue can't do all that others can");
+        }
     }
 
     /// Sends a call again until it is answered; the only error left is that the incarnation is closed. The call is told

@@ -159,7 +159,9 @@ impl Engine {
     pub(super) fn told(&mut self, told: Told, status: &watch::Sender<Status>) {
         match told {
             Told::Answered => {
-                status.send_if_modified(Status::set_ready);
+                if status.send_if_modified(Status::set_ready) {
+                    tokio::spawn(self.caller.clone().say_gaps());
+                }
             }
             Told::Closed(worker) => self.closed(worker),
             Told::RunEmpty(queue, run_empty) => {

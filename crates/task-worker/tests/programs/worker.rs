@@ -1,14 +1,27 @@
 //! A worker for tests of real processes, on a memory queue of its own. What it is to do comes as lines on stdin, and what
 //! happens goes out as lines on stdout.
 
-use std::{env, io::BufRead as _, path::Path, process::ExitCode, sync::Arc, thread, time::Duration};
+use std::{
+    env,
+    io::BufRead as _,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use task_queue_memory::MemoryQueue;
-use task_testkit::{Hostile, Mishap};
 use task_worker::{
     command::TaskFile,
-    core::{Name, Queue as _, TaskId},
+    core::{
+        BackendInfo, Batch, Claim, Claimed, EnqueueReply, Heartbeat, HeartbeatReply, Incarnation, Lookup,
+        Name, Queue, QueueError, SettleReply, SettleRequest, TaskId,
+    },
     prelude::*,
 };
 use tokio::sync::{Notify, mpsc};
@@ -49,12 +62,48 @@ fn registry(finish: Arc<Notify>) -> TaskRegistry {
     }
 }
 
+/// A queue that may be away, for the worker.
+struct Away {
+    memory: MemoryQueue,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Away {
+    fn there(&self) -> Result<&MemoryQueue, QueueError> {
+        let is_away = self.is_away.load(Ordering::SeqCst);
+        if is_away { Err(QueueError::unreachable("it is away")) } else { Ok(&self.memory) }
+    }
+}
+
+impl Queue for Away {
+    async fn enqueue(&self, batch: Batch) -> Result<EnqueueReply, QueueError> {
+        self.there()?.enqueue(batch).await
+    }
+    async fn dequeue(&self, claim: Claim) -> Result<Claimed, QueueError> {
+        self.there()?.dequeue(claim).await
+    }
+    async fn settle(&self, request: SettleRequest) -> Result<SettleReply, QueueError> {
+        self.there()?.settle(request).await
+    }
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
+        self.there()?.heartbeat(beat).await
+    }
+    async fn release(&self, queue: &Name, worker: Incarnation) -> Result<u64, QueueError> {
+        self.there()?.release(queue, worker).await
+    }
+    async fn result(&self, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+        self.there()?.result(queue, id).await
+    }
+    async fn info(&self) -> Result<BackendInfo, QueueError> {
+        self.there()?.info().await
+    }
+}
+
 /// Does what a line says, on the queue itself.
-async fn obey(line: &str, memory: &MemoryQueue, finish: &Notify) {
+async fn obey(line: &str, memory: &MemoryQueue) {
     let queue = TaskQueue::new(memory.clone());
     let mut words = line.split(' ');
     match (words.next().unwrap_or_default(), words.next()) {
-        ("finish", None) => finish.notify_one(),
         ("workers", Some(queue)) => {
             for worker in memory.stats(&queue.parse().unwrap()).await.unwrap().workers {
                 println!("worker {} {} {}", worker.label, worker.incarnation, worker.concurrency);
@@ -79,9 +128,9 @@ async fn obey(line: &str, memory: &MemoryQueue, finish: &Notify) {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let (memory, finish) = (MemoryQueue::new(), Arc::new(Notify::new()));
-    let away: usize = env::var("TEST_AWAY").map_or(0, |calls| calls.parse().unwrap());
-    let hostile = Hostile::new(memory.clone()).plan(std::iter::repeat_n(Mishap::Fail, away));
-    let worker = match TaskWorker::from_env(TaskQueue::new(hostile), registry(finish.clone())) {
+    let is_away = Arc::new(AtomicBool::new(env::var_os("TEST_AWAY").is_some()));
+    let queue = TaskQueue::new(Away { memory: memory.clone(), is_away: is_away.clone() });
+    let worker = match TaskWorker::from_env(queue, registry(finish.clone())) {
         Ok(worker) => worker,
         Err(error) => {
             eprintln!("error: {error}");
@@ -97,7 +146,11 @@ async fn main() -> ExitCode {
     let over = memory.clone();
     tokio::spawn(async move {
         while let Some(line) = lines.recv().await {
-            obey(&line, &over, &finish).await;
+            match line.as_str() {
+                "back" => is_away.store(false, Ordering::SeqCst),
+                "finish" => finish.notify_one(),
+                line => obey(line, &over).await,
+            }
         }
     });
     worker.run().await.unwrap();

@@ -72,6 +72,25 @@ async fn what_is_not_started_at_once_is_not_claimed() {
     .await;
 }
 
+#[tokio::test]
+async fn a_worker_shows_as_many_slots_as_can_run() {
+    // a worker with commands alone showed 64 slots, and never ran more than two
+    let blocking = || TaskRegistry::new().register_blocking(|number: Number, _| Ok(number.n));
+    let mixed = || blocking().register_fn(|_: Mail, _| async { Ok(()) });
+    for (registry, shown) in [(blocking(), 2), (mixed(), 64)] {
+        let memory = MemoryQueue::new();
+        let set = |worker: TaskWorker| worker.concurrency(64).blocking_concurrency(2);
+        with_worker(&TaskQueue::new(memory.clone()), registry, set, async {
+            let slots = eventually(async || {
+                let stats = memory.stats(&Name::DEFAULT_QUEUE).await.unwrap();
+                stats.workers.first().map(|worker| worker.concurrency)
+            });
+            assert_eq!(slots.await, shown);
+        })
+        .await;
+    }
+}
+
 /// A worker with one core for blocking code, on which the first task stays until it is told to end.
 struct OneCore {
     queue: TaskQueue,

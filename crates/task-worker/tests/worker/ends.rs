@@ -60,6 +60,22 @@ async fn panics_and_timeouts_end_an_attempt_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_panic_of_blocking_code_is_told_with_its_message_and_place() {
+    let queue = memory();
+    let line = line!() + 1;
+    let registry = TaskRegistry::new().register_blocking(|number: Number, _| panic!("no row {}", number.n));
+    let number = queue.enqueue(Number { n: 7 }).max_retries(0).await.unwrap();
+    with_worker(&queue, registry, |worker| worker, async {
+        assert!(number.result(SOON).await.is_err());
+        let failure = number.message().await.unwrap().unwrap().error.unwrap();
+        assert_eq!(failure.kind, FailureKind::Panic);
+        assert!(failure.message.contains(&format!("tests/worker/ends.rs:{line}:")), "{failure}");
+        assert!(failure.message.ends_with(": no row 7"), "{failure}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn blocking_code_that_timed_out_is_settled_once_it_has_stopped() {
     let queue = memory();
     let registry = TaskRegistry::new().register_blocking(|_: Number, ctx| {

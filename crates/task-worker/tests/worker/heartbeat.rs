@@ -12,7 +12,7 @@ use task_worker::{
 };
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Number, SOON, eventually, memory, watched::Watched, with_worker};
+use crate::{Number, SOON, eventually, log::Log, memory, watched::Watched, with_worker};
 
 const BEAT: Duration = Duration::from_millis(200);
 
@@ -90,6 +90,22 @@ async fn how_far_a_task_is_arrives_with_the_next_heartbeat() {
         number.result(SOON).await.unwrap();
     };
     with_worker(&queue, registry, |worker| worker.heartbeat_interval(BEAT), test).await;
+}
+
+#[tokio::test]
+async fn a_worker_says_at_its_start_what_its_queue_can_not_do() {
+    let (log, watched) = (Log::default(), Watched::new());
+    let _guard = log.listen();
+    for (has_a_gap, lines) in [(false, 0), (true, 1)] {
+        watched.seen.has_a_gap.store(has_a_gap, Ordering::SeqCst);
+        let said = async || log.lines().lines().filter(|line| line.contains("priorities")).count();
+        with_worker(&TaskQueue::new(watched.clone()), TaskRegistry::new(), |worker| worker, async {
+            let beats = watched.seen.own_beats.load(Ordering::SeqCst);
+            eventually(async || (watched.seen.own_beats.load(Ordering::SeqCst) > beats).then_some(())).await;
+            eventually(async || (said().await == lines).then_some(())).await;
+        })
+        .await;
+    }
 }
 
 /// Says of each task that it started; it ends when it is told to.

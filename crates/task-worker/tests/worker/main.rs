@@ -7,6 +7,7 @@ mod drain;
 mod ends;
 mod heartbeat;
 mod hooks;
+mod log;
 mod lost_replies;
 mod paused_clock;
 mod queues;

@@ -1,13 +1,13 @@
 //! Messages, params and results that can't be read: one of them stops no other, and floods nothing.
 
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use task_worker::{
     core::{Delivery, FailureKind, ResultError, TaskHandle, TaskOptions, TaskStatus, encode},
     prelude::*,
 };
 
-use crate::{Mail, Number, SOON, eventually, memory, watched::Watched, with_worker};
+use crate::{Mail, Number, SOON, eventually, log::Log, memory, watched::Watched, with_worker};
 
 fn numbers() -> TaskRegistry {
     TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) })
@@ -94,9 +94,7 @@ async fn a_result_of_another_type_than_the_params_say_is_told_to_whoever_reads_i
 async fn a_worker_says_once_of_a_name_that_it_can_not_read_its_messages() {
     // a line for each time that such a message came by filled the log
     let log = Log::default();
-    let lines = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || lines.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.listen();
     let watched = with_bad(|stored| stored[1] += 1);
     let queue = TaskQueue::new(watched.clone());
     put_bad(&queue).await;
@@ -104,21 +102,9 @@ async fn a_worker_says_once_of_a_name_that_it_can_not_read_its_messages() {
         eventually(async || (watched.seen.unknown.load(Ordering::SeqCst) >= 2).then_some(())).await;
     })
     .await;
-    let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = log.lines();
     assert_eq!(lines.matches("newer release").count(), 1, "{lines}");
     assert!(lines.contains("number"), "{lines}");
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

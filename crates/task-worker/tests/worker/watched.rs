@@ -10,9 +10,9 @@ use std::{
 
 use task_queue_memory::MemoryQueue;
 use task_worker::core::{
-    BackendInfo, Batch, CancelAnswer, Claim, Claimed, Command, ControlAnswer, Delivery, EnqueueReply,
-    Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Outcome, Queue, QueueError, QueueStats,
-    SettleReply, SettleRequest, TaskId,
+    BackendInfo, Batch, CancelAnswer, Capability, Claim, Claimed, Command, ControlAnswer, Delivery,
+    EnqueueReply, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Outcome, Queue, QueueError,
+    QueueStats, SettleReply, SettleRequest, TaskId,
 };
 
 /// What is seen, and what is done to deliveries.
@@ -25,6 +25,8 @@ pub(crate) struct Seen {
     /// Heartbeats over the connection of their own, and over the one of all other calls.
     pub(crate) own_beats: AtomicU32,
     pub(crate) other_beats: AtomicU32,
+    /// The backend has no priorities.
+    pub(crate) has_a_gap: AtomicBool,
     /// No settle is answered.
     pub(crate) settles_fail: AtomicBool,
 }
@@ -105,6 +107,10 @@ impl Queue for Watched {
         self.memory.stats(queue).await
     }
     async fn info(&self) -> Result<BackendInfo, QueueError> {
-        self.memory.info().await
+        let mut info = self.memory.info().await?;
+        if self.seen.has_a_gap.load(Ordering::SeqCst) {
+            info.capabilities = info.capabilities.without(Capability::Priorities);
+        }
+        Ok(info)
     }
 }
