@@ -1,5 +1,4 @@
 use std::{
-    env,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::net::UnixDatagram,
     process::{Child, ChildStdin, Command, Stdio},
@@ -32,19 +31,14 @@ pub(crate) struct Ended {
 
 impl Worker {
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        // beside the folder of the test programs
-        let this = env::current_exe().unwrap();
-        let program = this.parent().unwrap().parent().unwrap().join("examples/worker-under-test");
-        let mut command = Command::new(&program);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker-process"));
         let set = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "QUEUE_NAME", "WORKER_ID"];
         for variable in set {
             command.env_remove(variable);
         }
         command.envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!("{}: {error}; build it with `cargo build -p task-worker --examples`", program.display())
-        });
+        let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
         let (said, logged) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         Self { child, stdin, said, logged }

@@ -5,7 +5,6 @@ use rustix::process::Signal;
 use crate::child::{Ear, Worker};
 
 #[test]
-#[ignore = "its last words changed; to be mended"]
 fn a_worker_says_that_it_is_ready_once_its_queue_has_answered_and_each_change_from_then_on() {
     let ear = Ear::new();
     let mut worker = Worker::start(&[("NOTIFY_SOCKET", &ear.path()), ("TEST_AWAY", "1")]);
