@@ -22,7 +22,8 @@ use crate::{
 pub(crate) struct Fleet {
     inside: Option<Inside>,
     processes: Vec<(Child, PathBuf)>,
-    _folder: tempfile::TempDir,
+    /// Where they write what they ran.
+    folder: tempfile::TempDir,
 }
 
 struct Inside {
@@ -44,13 +45,13 @@ pub(crate) struct Crew {
 impl Fleet {
     pub(crate) fn start(stage: &Stage, crew: Crew) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut fleet = Self { inside: None, processes: Vec::new(), _folder: folder };
+        let mut fleet = Self { inside: None, processes: Vec::new(), folder };
         if stage.server.is_none() {
             fleet.inside = Some(Inside::start(stage, crew));
             return Ok(fleet);
         }
         for process in 0..crew.processes {
-            let runs = fleet._folder.path().join(process.to_string());
+            let runs = fleet.folder.path().join(process.to_string());
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["worker", "--queue", &stage.url, "--name", stage.name.as_str()]);
             command.args([

@@ -2,8 +2,12 @@
 
 use std::fs;
 
-/// Its memory in bytes; `None` if it is gone.
-pub(crate) fn rss(pid: u32) -> Option<u64> {
+/// The memory in bytes of the largest of these processes; `None` if all are gone.
+pub(crate) fn largest_rss(pids: &[u32]) -> Option<u64> {
+    pids.iter().filter_map(|pid| rss(*pid)).max()
+}
+
+fn rss(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)

@@ -2,13 +2,13 @@ use anyhow::Context as _;
 use deadpool_redis::redis::{Client, aio::MultiplexedConnection, cmd};
 use task_testkit::RedisServer;
 
-use crate::{cli::Aof, procfs};
+use crate::cli::Aof;
 
 /// A redis-server, seen from outside: what a run costs it.
 #[derive(Debug)]
 pub(crate) struct Server {
     connection: MultiplexedConnection,
-    /// Its process, if it runs on this machine: finer than what INFO says.
+    /// The process of a private one, which ends with this.
     _private: Option<RedisServer>,
 }
 
@@ -94,9 +94,4 @@ impl Server {
         }
         Ok(times)
     }
-}
-
-/// The memory of this process or another.
-pub(crate) fn rss_of(pids: &[u32]) -> Option<u64> {
-    pids.iter().filter_map(|pid| procfs::rss(*pid)).max()
 }

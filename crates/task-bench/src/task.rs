@@ -5,8 +5,11 @@ use std::sync::{
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use task_core::{Payload as _, TaskId, TaskMessage, TaskOptions, TaskParams, encode};
+use task_core::{TaskId, TaskMessage, TaskOptions, TaskParams, encode};
 use task_worker::TaskRegistry;
+
+/// What makes the params 100 bytes long, and a few less where the number is small.
+const PAD: usize = 86;
 
 /// Does nothing, with 100 bytes of params.
 #[derive(Debug, Serialize, Deserialize, TaskParams)]
@@ -27,10 +30,7 @@ pub(crate) struct Seen {
 
 impl Noop {
     pub(crate) fn new(n: u64) -> Self {
-        let mut params = Self { n, pad: String::new() };
-        let bare = params.to_bytes().map_or(0, |bytes| bytes.len());
-        params.pad = "x".repeat(99_usize.saturating_sub(bare)); // a longer text takes one more byte for its length
-        params
+        Self { n, pad: "x".repeat(PAD) }
     }
 
     pub(crate) fn message(n: u64, options: TaskOptions) -> anyhow::Result<TaskMessage> {
@@ -71,5 +71,16 @@ impl Book {
             book.ran(params.n);
             async move { Ok(Seen { twice: params.n * 2, at }) }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_params_are_of_the_size_that_the_figures_are_told_for() {
+        assert_eq!(encode(&Noop::new(100_000)).unwrap().len(), 100);
+        assert_eq!(encode(&Noop::new(0)).unwrap().len(), 96);
     }
 }

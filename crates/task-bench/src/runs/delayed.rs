@@ -38,6 +38,8 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Delayed, report: &mut Report) 
     // when each is due, as the queue took it in
     let due: Vec<_> = stage.records(&ids).await?.into_iter().map(|record| record.due_at).collect();
     stage.completed(run.tasks).await?;
+    let ran = stage.stats().await?.totals.completed;
+    anyhow::ensure!(ran == run.tasks, "{} tasks ran whose time had not come", ran - run.tasks);
     let runs = fleet.stop().await?;
     let seen = check(stage, &ids, &runs, report).await?;
     let mut late: Vec<f64> = seen

@@ -1,15 +1,14 @@
 use std::time::Duration;
 
-use task_core::TaskId;
+use task_core::{ResultMessage, TaskId};
 
 use crate::{
     check::check,
     cli,
     fleet::{Crew, Fleet},
+    procfs::largest_rss,
     report::Report,
-    server::rss_of,
     stage::Stage,
-    task::Seen,
 };
 
 /// A queue is filled, then workers start and empty it.
@@ -22,7 +21,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Drain, report: &mut Report) ->
     let fleet = Fleet::start(stage, crew)?;
     stage.workers(run.workers as usize).await.ok(); // they may be done before they are seen
     stage.completed(run.tasks).await?;
-    let (drained, rss, cpu) = (stage.used().await?, rss_of(&fleet.pids()), fleet.cpu_us());
+    let (drained, rss, cpu) = (stage.used().await?, largest_rss(&fleet.pids()), fleet.cpu_us());
     let runs = fleet.stop().await?;
 
     let tasks = run.tasks as f64;
@@ -38,7 +37,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Drain, report: &mut Report) ->
         report.set("worker_rss_bytes", rss as f64);
     }
     let seen = check(stage, &ids, &runs, report).await?;
-    report.set("tasks_per_s", rate(&seen));
+    report.set("tasks_per_s", rate(seen.iter().map(|(record, _)| record)));
     Ok(())
 }
 
@@ -56,9 +55,9 @@ pub(crate) async fn fill(stage: &Stage, tasks: u64) -> anyhow::Result<Vec<TaskId
 }
 
 /// Tasks a second, from the first start to the last end, by the queue's own clock (milliseconds).
-pub(crate) fn rate(seen: &[(task_core::ResultMessage, Seen)]) -> f64 {
-    let first = seen.iter().filter_map(|(record, _)| record.started_at).min();
-    let last = seen.iter().filter_map(|(record, _)| record.finished_at).max();
+pub(crate) fn rate<'a>(records: impl Iterator<Item = &'a ResultMessage> + Clone) -> f64 {
+    let first = records.clone().filter_map(|record| record.started_at).min();
+    let last = records.clone().filter_map(|record| record.finished_at).max();
     let took = first.zip(last).map_or(Duration::ZERO, |(first, last)| last.since(first));
-    seen.len() as f64 / took.max(Duration::from_millis(1)).as_secs_f64()
+    records.count() as f64 / took.max(Duration::from_millis(1)).as_secs_f64()
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Enqueue, report: &mut Report) 
     report.set("p50_ms", p50);
     report.set("p99_ms", p99);
 
-    let (callers, each) = (run.callers, run.tasks / run.callers);
+    let (callers, each) = (run.callers, (run.tasks / run.callers).max(1));
     let start = Instant::now();
     let mut calling = tokio::task::JoinSet::new();
     let shared = Arc::new((stage.queue.clone(), stage.options()));

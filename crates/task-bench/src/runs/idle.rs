@@ -5,8 +5,8 @@ use crate::{
     check::check,
     cli,
     fleet::{Crew, Fleet},
+    procfs::largest_rss,
     report::Report,
-    server::rss_of,
     stage::Stage,
 };
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Idle, report: &mut Report) -> 
         report.set("redis_cpu_percent", (after.cpu_us - before.cpu_us) / took / 1e4);
         report.set("worker_cpu_percent", (fleet.cpu_us() - cpu) as f64 / took / 1e4);
     }
-    if let Some(rss) = rss_of(&fleet.pids()) {
+    if let Some(rss) = largest_rss(&fleet.pids()) {
         report.set("worker_rss_bytes", rss as f64);
     }
     let runs = fleet.stop().await?;

@@ -5,8 +5,8 @@ use crate::{
     cli,
     fleet::{Crew, Fleet},
     percentiles::p50_p99,
+    procfs::largest_rss,
     report::Report,
-    server::rss_of,
     stage::Stage,
     task::{Noop, now},
 };
@@ -46,7 +46,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Latency, report: &mut Report) 
         report.set("ping_p50_ms", p50);
         report.set("ping_p99_ms", p99);
     }
-    if let Some(rss) = rss_of(&fleet.pids()) {
+    if let Some(rss) = largest_rss(&fleet.pids()) {
         report.set("worker_rss_bytes", rss as f64);
     }
     let runs = fleet.stop().await?;

@@ -27,9 +27,8 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
         }
     };
     report.set("rate_per_s", rate);
-    let crew = Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks };
     let own = stage.beside().await?;
-    let fleet = Fleet::start(&own, crew)?;
+    let fleet = Fleet::start(&own, crew(run))?;
     own.workers(run.workers as usize).await?;
     let before = stage.used().await?;
     let start = now() + 10_000_000;
@@ -60,8 +59,12 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     let (p50, p99) = p50_p99(&mut seen.iter().map(late).collect::<Vec<f64>>());
     report.set("p50_ms", p50);
     report.set("p99_ms", p99);
-    report.set("tasks_per_s", drain::rate(&seen));
+    report.set("tasks_per_s", drain::rate(seen.iter().map(|(record, _)| record)));
     Ok(())
+}
+
+fn crew(run: &cli::OpenLoop) -> Crew {
+    Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks }
 }
 
 /// When a task is to be enqueued, in nanoseconds from the start.
@@ -97,12 +100,8 @@ async fn produce(
 /// How fast these workers empty a full queue.
 async fn drain_rate(stage: &Stage, run: &cli::OpenLoop) -> anyhow::Result<f64> {
     let ids = drain::fill(stage, run.tasks).await?;
-    let crew = Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks };
-    let fleet = Fleet::start(stage, crew)?;
+    let fleet = Fleet::start(stage, crew(run))?;
     stage.completed(run.tasks).await?;
     fleet.stop().await?;
-    let records = stage.records(&ids).await?;
-    let seen: Vec<_> =
-        records.into_iter().map(|record| (record, crate::task::Seen { twice: 0, at: 0 })).collect();
-    Ok(drain::rate(&seen))
+    Ok(drain::rate(stage.records(&ids).await?.iter()))
 }

@@ -4,8 +4,8 @@ use crate::{
     cli,
     fleet::{Crew, Fleet},
     percentiles::p50_p99,
+    procfs::largest_rss,
     report::Report,
-    server::rss_of,
     stage::Stage,
     task::Noop,
 };
@@ -30,7 +30,9 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Soak, report: &mut Report) -> 
         if start.elapsed().as_secs() as usize > worker.len() {
             server.extend(stage.used().await?.map(|used| used.memory as f64));
             worker.extend(
-                rss_of(&fleet.pids()).or_else(|| rss_of(&[std::process::id()])).map(|rss| rss as f64),
+                largest_rss(&fleet.pids())
+                    .or_else(|| largest_rss(&[std::process::id()]))
+                    .map(|rss| rss as f64),
             );
         }
     }
