@@ -133,13 +133,19 @@ local function unlock(id, s)
 end
 
 -- The retention that a message asks for. It is read out of the message, as scripts read nothing else of it: so few tasks
--- end here that a structure for it would cost all the others more. The params are bytes, which this library can't read, and
--- text of the same length takes the same form.
+-- end here that a structure for it would cost all the others more. The params are cut out first: they are bytes, which this
+-- library can't read, and may be long. What is written in another way than ours has the default retention at worst.
 local function retention(id)
-  local function to_text(key, form) return key .. string.char(string.byte(form) + 21) end
-  local record = string.gsub(string.sub(call('HGET', TASKS, id), 5), '(\161p)([\196-\198])', to_text, 1)
-  local read, message = pcall(cmsgpack.unpack, record)
-  return read and type(message) == 'table' and tonumber(message.k) or nil
+  local record = call('HGET', TASKS, id)
+  local function asked()
+    local _, at = string.find(record, '\161p[\196-\198]', 5)
+    local digits, length = 2 ^ (string.byte(record, at) - 196), 0 -- of its length: one, two or four
+    for i = at + 1, at + digits do length = 256 * length + string.byte(record, i) end
+    local bare = string.sub(record, 5, at - 1) .. '\160' .. string.sub(record, at + digits + length + 1)
+    return tonumber(cmsgpack.unpack(bare).k)
+  end
+  local read, asks = pcall(asked)
+  return read and asks or nil
 end
 
 -- Results of one kind that are kept about equally long lie in one list, in the order in which they go: `kind:retention`,

@@ -85,3 +85,30 @@ async fn the_longest_durations_are_kept_and_read() {
         "{explained:?}"
     );
 }
+
+/// A retention was looked for in the params too, all of which a script went through for it.
+#[tokio::test]
+async fn a_task_that_no_worker_ended_is_kept_as_its_message_asks_whatever_its_params_are() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    for (n, size) in [0, 1, 255, 256, 65_535, 65_536, 300_000].into_iter().enumerate() {
+        let like_a_key = [0xa1, b'p', 0xc4, 0xa1, b'k', 0x01];
+        let params: Vec<u8> = like_a_key.into_iter().cycle().take(size).collect();
+        for (word, options) in
+            [("short", options().retention(Duration::from_secs(900))), ("usual", options())]
+        {
+            let text = format!("{word}{n}");
+            let message = TaskMessage::new(id(&text), EXTRACT, params.clone(), options).unwrap();
+            queue.enqueue(Batch::new(Q, vec![message])).await.unwrap();
+            assert_eq!(queue.cancel(&Q, &id(&text)).await.unwrap(), CancelAnswer::Cancelled);
+        }
+    }
+    for (seconds, is_there) in [(890, true), (20, false)] {
+        queue.advance_clock(&Q, Duration::from_secs(seconds), true).await.unwrap();
+        for n in 0..7 {
+            let found = queue.result(&Q, &id(&format!("short{n}"))).await.unwrap();
+            assert_eq!(matches!(found, Lookup::Found(_)), is_there, "{n}: {found:?}");
+            assert_eq!(record(&queue, &format!("usual{n}")).await.status, TaskStatus::Cancelled);
+        }
+    }
+}
