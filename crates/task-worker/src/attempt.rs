@@ -156,7 +156,11 @@ impl Attempt {
         // the work is only borrowed: whichever branch wins, it goes on below or is dropped on purpose
         let why = tokio::select! {
             biased;
-            ended = &mut work => return Ended::Returned(ended),
+            ended = &mut work => {
+                // heeding its context it may have ended because the worker stops: that is no failure, and no cancel
+                let stopped = ended.is_err() && stop.is_cancelled();
+                return if stopped { Ended::Stopped(Why::Shutdown, Some(ended)) } else { Ended::Returned(ended) };
+            }
             () = sleep(timeout) => Why::Timeout(timeout),
             () = cancelled => Why::Cancel,
             () = stop.cancelled() => Why::Shutdown,

@@ -48,8 +48,9 @@ impl Board {
     /// Ends all that runs, as far as it can be ended.
     pub(crate) fn stop_attempts(&self) {
         for held in self.held().values() {
-            held.ctx.cancel();
+            // in this order: code that heeds its context ends at once, and it is to be known why
             held.stop.cancel();
+            held.ctx.cancel();
         }
     }
 

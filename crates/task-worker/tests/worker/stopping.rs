@@ -157,3 +157,22 @@ async fn what_ended_just_before_the_grace_did_is_still_settled_by_a_queue_that_a
         assert_eq!((record.crashes, record.failures), (0, 0));
     }
 }
+
+#[tokio::test]
+async fn a_task_that_heeds_the_stop_of_its_worker_is_given_back() {
+    // a deploy cancelled for good what had ended as the context asks: nobody had cancelled it, and it never ran again
+    for error in [TaskError::cancelled, || TaskError::fatal("half done")] {
+        let (queue, started) = (memory(), Arc::new(Notify::new()));
+        let start = started.clone();
+        let registry = TaskRegistry::new().register_fn(move |_: Number, ctx: TaskContext| async move {
+            start.notify_one();
+            ctx.cancelled().await;
+            Err(error())
+        });
+        let number = queue.enqueue(Number { n: 1 }).await.unwrap();
+        let worker = TaskWorker::new(queue.clone(), registry).grace(Duration::ZERO);
+        in_time(worker.run_until(async move { started.notified().await })).await.unwrap();
+        let record = number.message().await.unwrap().unwrap();
+        assert_eq!((record.status, record.releases, record.failures), (TaskStatus::Pending, 1, 0));
+    }
+}
