@@ -126,11 +126,11 @@ impl Caller {
     pub(super) async fn count(self, queues: Vec<Name>, quiet: bool) -> Answer {
         let mut left = 0;
         for queue in &queues {
-            match timeout(LIMIT, self.queue.stats(queue)).await {
+            match timeout(LIMIT, caught_future(self.queue.stats(queue))).await {
                 // none but this worker is to come, so what nobody knows can't run
-                Ok(Ok(stats)) => left += stats.live().saturating_sub(stats.unknown_name),
-                Ok(Err(QueueError::Unsupported { .. })) if quiet => {}
-                Ok(Err(_)) | Err(_) => return Answer::Counted(Left::Unknown),
+                Ok(Ok(Ok(stats))) => left += stats.live().saturating_sub(stats.unknown_name),
+                Ok(Ok(Err(QueueError::Unsupported { .. }))) if quiet => {}
+                Ok(_) | Err(_) => return Answer::Counted(Left::Unknown),
             }
         }
         Answer::Counted(if left == 0 { Left::Nothing } else { Left::Tasks(left) })
@@ -182,7 +182,10 @@ impl Caller {
 mod tests {
     use std::sync::Arc;
 
-    use task_core::{Batch, Outcome, Registration, Settlement, TaskMessage, TaskOptions};
+    use task_core::{
+        BackendInfo, Batch, EnqueueReply, Heartbeat, HeartbeatReply, Lookup, Outcome, QueueStats,
+        Registration, TaskId, TaskMessage, TaskOptions,
+    };
     use task_queue_memory::MemoryQueue;
     use task_testkit::{Hostile, Mishap, Mishap::Hang};
 
@@ -264,5 +267,47 @@ mod tests {
         let left = |answer| if let Answer::Counted(left) = answer { Some(left) } else { None };
         assert_eq!(left(caller.clone().count(queues.clone(), true).await), Some(Left::Unknown));
         assert_eq!(left(caller.count(queues, true).await), Some(Left::Nothing));
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_panics_as_it_counts_keeps_a_drain_going() {
+        // the panic took the answer with it, the drain took itself to be counting for ever, and never ended
+        let caller = Caller { queue: TaskQueue::new(Panics), outage: Outage::default() };
+        let answer = caller.count(vec![Name::DEFAULT_QUEUE], true).await;
+        assert!(matches!(answer, Answer::Counted(Left::Unknown)));
+    }
+
+    /// A backend of somebody's own, which is only asked to count.
+    struct Panics;
+
+    fn away<T>() -> Result<T, QueueError> {
+        Err(QueueError::unreachable("away"))
+    }
+
+    impl task_core::Queue for Panics {
+        async fn enqueue(&self, _: Batch) -> Result<EnqueueReply, QueueError> {
+            away()
+        }
+        async fn dequeue(&self, _: Claim) -> Result<Claimed, QueueError> {
+            away()
+        }
+        async fn settle(&self, _: SettleRequest) -> Result<SettleReply, QueueError> {
+            away()
+        }
+        async fn heartbeat(&self, _: Heartbeat) -> Result<HeartbeatReply, QueueError> {
+            away()
+        }
+        async fn release(&self, _: &Name, _: Incarnation) -> Result<u64, QueueError> {
+            away()
+        }
+        async fn result(&self, _: &Name, _: &TaskId) -> Result<Lookup, QueueError> {
+            away()
+        }
+        async fn stats(&self, _: &Name) -> Result<QueueStats, QueueError> {
+            panic!("no such column")
+        }
+        async fn info(&self) -> Result<BackendInfo, QueueError> {
+            away()
+        }
     }
 }
