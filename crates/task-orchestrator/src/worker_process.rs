@@ -1,6 +1,6 @@
 //! A process that is one worker: under an orchestrator, or alone as `task-worker`.
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, env, path::PathBuf, sync::Arc, time::Duration};
 
 use task_core::{Backends, QueueError, TaskQueue};
 use task_worker::{TaskRegistry, TaskWorker, WorkerError, command::TaskFile};
@@ -50,12 +50,14 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         );
     };
     block_on(async {
-        let queue = connect(backends, &url, None, |error| {
-            tracing::warn!(%error, "waiting for the queue");
-            // said to the orchestrator, so that it does not take a worker without a queue for one that hangs
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("waiting for the queue")]);
-        });
-        let queue = queue.await.map_err(|error| Exit::no_queue(&error))?;
+        let connected =
+            connect(backends, &url, None, |error| tracing::warn!(%error, "waiting for the queue"));
+        // to wait never ends, so nothing of a connection is lost
+        let queue = tokio::select! {
+            queue = connected => queue,
+            never = say_that_it_waits() => match never {},
+        };
+        let queue = queue.map_err(|error| Exit::no_queue(&error))?;
         let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, format!("{error:#}")))?;
         let mut worker = TaskWorker::from_env(queue, registry).map_err(cannot_start)?;
         if let Some(socket) = text("NOTIFY_SOCKET") {
@@ -63,6 +65,16 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         }
         run(worker).await
     })
+}
+
+/// Tells the orchestrator, which takes a worker that is silent for its `--ready-timeout` for one that hangs. So it is said
+/// often, however rarely the log says the same.
+async fn say_that_it_waits() -> Infallible {
+    let mut often = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        often.tick().await;
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("waiting for the queue")]);
+    }
 }
 
 /// The binary `task-worker`.

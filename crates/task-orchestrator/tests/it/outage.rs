@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::net::UnixDatagram,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use task_core::TaskHandle;
 use task_testkit::RedisServer;
 use task_tests::{PATIENCE, eventually, line_of};
 
-use crate::folder;
+use crate::{ORCHESTRATOR, folder};
 
 const TASKS: &str = r#"
 [tasks.echo]
@@ -71,4 +72,27 @@ async fn an_idle_service_whose_redis_is_away_stops_without_waiting_for_it() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}: {}", start.elapsed(), ran.stderr);
     assert!(!ran.stderr.contains("killed"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_worker_that_waits_for_its_queue_says_so_often_enough_not_to_pass_for_one_that_hangs() {
+    // it said so as rarely as it logged it, in the end once a minute, and was ended each time --ready-timeout was over
+    let folder = folder().file("tasks.toml", TASKS);
+    let ear = UnixDatagram::bind(folder.path("ear")).unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut command = folder.command_of(ORCHESTRATOR, "");
+    command.env("TASK_ROLE", "worker").env("TASK_FILE", folder.path("tasks.toml"));
+    command.env("TASK_QUEUE", format!("127.0.0.1:{}", RedisServer::free_port()));
+    command.env("NOTIFY_SOCKET", folder.path("ear"));
+    let mut worker = command.spawn().unwrap();
+    let start = Instant::now();
+    let mut buffer = [0; 256];
+    let hear = || ear.recv(&mut buffer).map(|length| String::from_utf8_lossy(&buffer[..length]).into_owned());
+    let heard: Result<Vec<String>, _> = std::iter::repeat_with(hear).take(6).collect();
+    let took = start.elapsed();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let heard = heard.expect("six words without a long silence");
+    assert!(heard.iter().all(|word| word.starts_with("STATUS=waiting for the queue")), "{heard:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
 }
