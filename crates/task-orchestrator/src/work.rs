@@ -115,20 +115,25 @@ async fn emptied(queue: &TaskQueue, names: &[Name]) -> Result<u64, QueueError> {
     let mut before = None;
     let mut silence = Silence::new();
     loop {
-        let (mut failed, mut waits) = (0, Vec::new());
+        let (mut failed, mut waits, mut known) = (0, Vec::new(), true);
         for name in names {
             match queue.stats(name).await {
                 Ok(stats) => {
                     waits.extend(waits_for(&stats));
                     failed += stats.totals.failed + stats.totals.cancelled + stats.totals.expired;
                 }
-                Err(error) if error.is_transient() => waits.push(error.to_string()),
+                Err(error) if error.is_transient() => {
+                    known = false;
+                    waits.push(error.to_string());
+                }
                 Err(error) => return Err(error),
             }
         }
-        let before = *before.get_or_insert(failed);
-        if waits.is_empty() {
-            return Ok(failed.saturating_sub(before));
+        if known {
+            let before = *before.get_or_insert(failed);
+            if waits.is_empty() {
+                return Ok(failed.saturating_sub(before));
+            }
         }
         if silence.is_over() {
             logging::say(&format!("waiting: {}", waits.join("; ")));
@@ -166,6 +171,7 @@ mod tests {
 
     use task_core::{CancelAnswer, TaskHandle, TaskStatus};
     use task_queue_memory::MemoryQueue;
+    use task_testkit::{Hostile, Mishap};
 
     use super::*;
 
@@ -205,5 +211,16 @@ mod tests {
 
         let exit = work(&settings(None), queue, idle()).await.unwrap();
         assert_eq!(exit, Exit::Done, "what failed before this run is not its failure");
+    }
+
+    #[tokio::test]
+    async fn a_drain_whose_first_look_is_not_answered_does_not_take_old_failures_for_its_own() {
+        // a queue that did not answer once counted as one in which nothing had failed before
+        let memory = MemoryQueue::new();
+        let handle: TaskHandle<()> =
+            TaskQueue::new(memory.clone()).enqueue_named("extract", &()).await.unwrap();
+        handle.cancel().await.unwrap();
+        let queue = TaskQueue::new(Hostile::new(memory).plan([Mishap::Fail]));
+        assert_eq!(emptied(&queue, &[Name::DEFAULT_QUEUE]).await.unwrap(), 0);
     }
 }
