@@ -52,12 +52,16 @@ impl Releases {
 }
 
 async fn release(queue: &TaskQueue, name: &Name, incarnation: Incarnation) -> u64 {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut told) = (FIRST_PAUSE, false);
     loop {
         match queue.release(name, incarnation).await {
             Ok(tasks) => return tasks,
             Err(error) if error.is_transient() || matches!(error, QueueError::Refused(_)) => {
-                tracing::warn!(%error, queue = %name, "a dead worker's tasks are given back later");
+                if std::mem::replace(&mut told, true) {
+                    tracing::debug!(%error, queue = %name, "sending the release of a dead worker again");
+                } else {
+                    tracing::warn!(%error, queue = %name, "a dead worker's tasks are given back later");
+                }
             }
             Err(error) => {
                 tracing::error!(%error, queue = %name, "a dead worker's tasks can't be given back; its lease will end");
@@ -66,5 +70,44 @@ async fn release(queue: &TaskQueue, name: &Name, incarnation: Incarnation) -> u6
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(MAX_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use task_queue_memory::MemoryQueue;
+    use task_testkit::{Hostile, Mishap};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_release_that_waits_for_its_queue_is_told_once() {
+        // each dead worker wrote a line every two seconds for as long as the queue was away
+        let lines = Lines::default();
+        let over = lines.clone();
+        let log =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(move || over.clone());
+        let _guard = tracing::subscriber::set_default(log.finish());
+        let queue = TaskQueue::new(Hostile::new(MemoryQueue::new()).plan([Mishap::Fail; 20]));
+        assert_eq!(release(&queue, &Name::DEFAULT_QUEUE, Incarnation::new()).await, 0);
+        let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(lines.matches("a dead worker's tasks are given back later").count(), 1, "{lines}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }
