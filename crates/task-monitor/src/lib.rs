@@ -24,6 +24,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod encode;
+mod listen;
 mod metric;
 mod monitor;
 mod observations;

@@ -14,7 +14,7 @@ use axum::{
 use task_core::{Name, TaskQueue};
 use tokio::sync::oneshot;
 
-use crate::{Observations, encode::encode, scrape::Scraper};
+use crate::{Observations, encode::encode, listen::Bounded, scrape::Scraper};
 
 /// Why metrics and probes can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,8 @@ impl Monitor {
         self.address
     }
 
-    /// Answers, until it is dropped, what is asked about these named queues.
+    /// Answers, until it is dropped, what is asked about these named queues: over 64 connections at once at most, of
+    /// which one that is silent for 30 seconds is closed.
     ///
     /// # Errors
     /// [`MonitorError::Ended`] if the port can't be used any more.
@@ -99,7 +100,7 @@ impl Monitor {
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(MonitorError::Ended)?;
         // connections are tasks of their own: the end of this future is told to them by the end of `alive`
         let (alive, over) = oneshot::channel::<()>();
-        let served = axum::serve(listener, router).with_graceful_shutdown(async {
+        let served = axum::serve(Bounded::new(listener), router).with_graceful_shutdown(async {
             let _ = over.await;
         });
         let ended = served.await;

@@ -150,3 +150,21 @@ async fn other_paths_are_answered_with_those_that_there_are() {
     let (status, text) = Site::of(MemoryQueue::new()).get("/").await;
     assert!(status == 404 && text.contains("/metrics"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn silent_connections_are_bounded_and_closed_so_that_others_are_answered() {
+    // whoever opened connections and said nothing took every file of the process, and no worker could be started
+    let site = Site::of(MemoryQueue::new());
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(TcpStream::connect(site.address).await.unwrap());
+    }
+    let mut half = TcpStream::connect(site.address).await.unwrap();
+    half.write_all(b"GET /healthz HT").await.unwrap();
+    assert_eq!(site.get("/healthz").await.0, 200);
+    let mut rest = Vec::new();
+    for mut connection in silent.into_iter().chain([half]) {
+        let _ = connection.read_to_end(&mut rest).await; // an end or a reset, and not a wait for ever
+    }
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+}
