@@ -27,7 +27,12 @@ pub(crate) fn parse<T: Parser + AsRef<Common>>(name: &str, help: &str) -> T {
 
 fn command<T: CommandFactory>(name: &str, help: &str) -> clap::Command {
     let name = name.to_owned();
-    T::command().help_template(help.replace("NAME", &name)).bin_name(name.clone()).name(name)
+    let command = T::command().help_template(help.replace("NAME", &name)).bin_name(name.clone()).name(name);
+    if help == OWN_HELP {
+        // a version of the user's program is not known here, and must not be mistaken for ours
+        return command.version(concat!("on task-orchestrator ", env!("CARGO_PKG_VERSION")));
+    }
+    command
 }
 
 const RUNS: &str = "What runs";
@@ -103,6 +108,14 @@ mod tests {
         ] {
             assert!(help.contains(said), "{said} is missing in {help}");
         }
+    }
+
+    #[test]
+    fn a_program_of_the_users_does_not_give_our_version_for_its_own() {
+        let version = |help| command::<OrchestratorArgs>("myprogram", help).render_version();
+        let number = env!("CARGO_PKG_VERSION");
+        assert_eq!(version(OWN_HELP), format!("myprogram on task-orchestrator {number}\n"));
+        assert_eq!(version(ORCHESTRATOR_HELP), format!("myprogram {number}\n"));
     }
 
     #[test]
