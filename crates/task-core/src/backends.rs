@@ -71,18 +71,36 @@ impl Backends {
         self.0.iter().map(|backend| backend.urls).collect::<Vec<_>>().join(", ")
     }
 
+    /// That one of them takes this URL, or in words that none does.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`], with the URLs that they take.
+    pub fn check(&self, url: &str) -> Result<(), QueueError> {
+        if self.accepts(url) { Ok(()) } else { Err(self.unknown(url)) }
+    }
+
     /// Opens the backend of this URL.
     ///
     /// # Errors
     /// [`QueueError::Invalid`] if none takes it; else as [`FromUrl::from_url`].
     pub async fn connect(&self, url: &str) -> Result<TaskQueue, QueueError> {
         let Some(backend) = self.0.iter().find(|backend| (backend.accepts)(url)) else {
-            let shown = without_password(url);
-            let wrong =
-                format!("no backend takes the queue URL `{shown}`; this program knows {}", self.urls());
-            return Err(QueueError::invalid(wrong));
+            return Err(self.unknown(url));
         };
         (backend.open)(url).await
+    }
+
+    fn unknown(&self, url: &str) -> QueueError {
+        let (shown, known) = (without_password(url), self.urls());
+        let bare = !url.contains([':', '/', '@']) && self.accepts(&format!("{url}:6379"));
+        let meant = if bare {
+            format!(" (a host is written `{shown}:6379`; a named queue, --queue-name {shown})")
+        } else {
+            String::new()
+        };
+        QueueError::invalid(format!(
+            "no backend takes the queue `{shown}`{meant}; this program knows {known}"
+        ))
     }
 }
 
@@ -137,5 +155,6 @@ mod tests {
     async fn an_unknown_url_is_answered_with_those_that_are_known() {
         let error = Backends::new().connect("amqp://u:pw@host").await.unwrap_err().to_string();
         assert!(error.contains("`amqp://u:***@host`") && error.contains("knows"), "{error}");
+        assert!(!error.contains("--queue-name"), "{error}");
     }
 }

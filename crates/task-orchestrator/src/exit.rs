@@ -22,9 +22,6 @@ impl Exit {
     pub(crate) fn no_queue(error: &QueueError) -> (Self, String) {
         match error {
             QueueError::Invalid(_) => (Self::Usage, error.to_string()),
-            QueueError::Unreachable(_) | QueueError::AnswerLost(_) => {
-                (Self::NoQueue, format!("{error}; is a server running there? -q names its host and port"))
-            }
             _ => (Self::NoQueue, error.to_string()),
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Name, TaskId, TaskMessage, TaskQueue, TaskStatus, jsonl, without_password};
+use task_core::{Name, TaskId, TaskMessage, TaskQueue, TaskStatus, jsonl};
 use task_queue_redis::url_from_env;
 
 use crate::{
@@ -127,17 +127,7 @@ fn url(said: Option<String>) -> Result<String, Mistake> {
             url.escape_debug()
         )));
     }
-    let backends = backends();
-    if !backends.accepts(&url) {
-        let bare = !url.contains([':', '/', '@']) && backends.accepts(&format!("{url}:6379"));
-        let meant =
-            if bare { format!("; did you mean `{}:6379`?", url.escape_debug()) } else { String::new() };
-        return Err(Mistake(format!(
-            "no backend takes the queue `{}`{meant}; taskctl knows {}",
-            without_password(&url),
-            backends.urls()
-        )));
-    }
+    backends().check(&url).map_err(|error| Mistake(error.to_string()))?;
     Ok(url)
 }
 
@@ -163,10 +153,9 @@ fn message(args: EnqueueArgs, queue: &Name) -> Result<TaskMessage, Mistake> {
         Some(json) => json.to_owned(),
     };
     let params = jsonl::params(&params).map_err(|error| {
-        Mistake(format!(
-            "the params of `{}` are no JSON: {error}; quote them as '{{\"path\": \"a\"}}'",
-            args.name
-        ))
+        let file = args.params.as_deref().is_some_and(|params| params.starts_with('@'));
+        let remedy = if file { "read a file with - < FILE" } else { "quote them as '{\"path\": \"a\"}'" };
+        Mistake(format!("the params of `{}`: {error}; {remedy}", args.name))
     })?;
     if params.len() > TaskQueue::MAX_PAYLOAD {
         let (size, most) = (params.len(), TaskQueue::MAX_PAYLOAD);

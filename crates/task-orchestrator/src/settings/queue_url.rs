@@ -1,4 +1,3 @@
-use task_core::without_password;
 use task_queue_redis::url_from_env;
 
 use super::{Mistake, Surroundings};
@@ -15,16 +14,7 @@ pub(super) fn resolve(
         return Err(Mistake(format!("{flag} is empty; write a queue, as in -q localhost:6379")));
     }
     let Some(url) = value.or_else(|| url_from_env(|name| around.env(name))) else { return Ok(None) };
-    if !around.backends.accepts(&url) {
-        let bare = !url.contains([':', '/', '@']) && around.backends.accepts(&format!("{url}:6379"));
-        let meant =
-            if bare { format!(" (did you mean `{}:6379`?)", url.escape_debug()) } else { String::new() };
-        return Err(Mistake(format!(
-            "no backend takes the queue `{}`{meant}; this program knows {}",
-            without_password(&url),
-            around.backends.urls()
-        )));
-    }
+    around.backends.check(&url).map_err(|error| Mistake(error.to_string()))?;
     Ok(Some(url))
 }
 
