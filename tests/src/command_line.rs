@@ -68,7 +68,12 @@ impl Folder {
 
     /// Starts, to be told things later. Its stderr goes to a file: a pipe that nobody reads would stop it.
     pub fn start(&self, line: &str) -> Running {
-        let mut command = self.command(line);
+        self.start_of(self.program, line)
+    }
+
+    /// The same of another program.
+    pub fn start_of(&self, program: &str, line: &str) -> Running {
+        let mut command = self.command_of(program, line);
         let log = NamedTempFile::new_in(self.folder.path()).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());

@@ -1,10 +1,9 @@
 //! A process that is one worker: under an orchestrator, or alone as `task-worker`.
 
-use std::{convert::Infallible, env, path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, env, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use task_core::{Backends, QueueError, TaskQueue};
 use task_worker::{TaskRegistry, TaskWorker, WorkerError, command::TaskFile};
-use tokio::sync::watch;
 
 use crate::{
     app::Setup,
@@ -100,26 +99,21 @@ async fn run(worker: TaskWorker) -> Result<Exit, (Exit, String)> {
     Ok(Exit::Done)
 }
 
-/// A signal cuts the drain short, gracefully; a second one ends it.
+/// A signal cuts the drain short, gracefully; a second one at once, and what runs is given back in both cases.
 async fn drain(worker: TaskWorker) -> Result<Exit, (Exit, String)> {
     let mut signals = Signals::new().map_err(|error| cannot_start(error.into()))?;
-    let (told, mut heard) = watch::channel(None);
-    let second = async {
-        loop {
-            if let Order::Stop(number) = signals.next().await
-                && told.send_replace(Some(number)).is_some()
-            {
-                return number;
-            }
+    let (stop, mut signal) = (worker.stop_handle(), None);
+    let mut draining = pin!(worker.drain());
+    let drained = loop {
+        // a signal that comes while the drain ends is not lost, but means nothing any more
+        tokio::select! {
+            drained = &mut draining => break drained.map_err(cannot_start)?,
+            order = signals.next() => if let Order::Stop(number) = order {
+                signal.get_or_insert(number);
+                stop.stop();
+            },
         }
     };
-    let first = async move { drop(heard.wait_for(Option::is_some).await) };
-    let drained = tokio::select! {
-        drained = worker.drain_until(first) => drained.map_err(cannot_start)?,
-        // what runs is given back by the end of its lease
-        number = second => return Ok(Exit::Signal(number)),
-    };
-    let signal = *told.borrow();
     Ok(match signal {
         Some(number) if drained.cut_short => Exit::Signal(number),
         _ if drained.is_success() => Exit::Done,

@@ -48,6 +48,7 @@ pub use drained::Drained;
 pub use observe::{AttemptEnded, WorkerObserver};
 pub use registry::TaskRegistry;
 pub use settings::WorkerError;
+pub use stop::StopHandle;
 pub use task::{Task, TaskReturn};
 pub use task_core as core;
 pub use task_macros::task;

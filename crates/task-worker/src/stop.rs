@@ -49,6 +49,23 @@ impl Stop {
     }
 }
 
+/// Tells a worker to stop, from anywhere in its process: [`TaskWorker::stop_handle`](crate::TaskWorker::stop_handle).
+/// Dropping it changes nothing.
+#[derive(Clone, Debug)]
+pub struct StopHandle(pub(crate) watch::Sender<Stop>);
+
+impl StopHandle {
+    /// As TERM does: the worker claims nothing more, and what runs may go on within its grace. Told again: at once.
+    pub fn stop(&self) {
+        self.0.send_modify(|stop| *stop = stop.after(Order::End));
+    }
+
+    /// As a second TERM does: what can be stopped is stopped, and given back uncounted.
+    pub fn stop_now(&self) {
+        self.0.send_replace(Stop::Now);
+    }
+}
+
 pub(crate) struct Signals {
     ends: [Signal; 2],
     pause: Signal,

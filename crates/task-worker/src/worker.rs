@@ -4,7 +4,7 @@ use task_core::{Incarnation, Name, RetryPolicy, TaskQueue};
 use tokio::sync::watch;
 
 use crate::{
-    Drained, TaskRegistry, WorkerObserver,
+    Drained, StopHandle, TaskRegistry, WorkerObserver,
     engine::Engine,
     observe::Observer,
     settings::{Settings, WorkerError},
@@ -23,6 +23,7 @@ pub struct TaskWorker {
     queue: TaskQueue,
     registry: TaskRegistry,
     settings: Settings,
+    stop: watch::Sender<Stop>,
 }
 
 macro_rules! setters {
@@ -38,7 +39,7 @@ macro_rules! setters {
 impl TaskWorker {
     /// A worker on the queue `tasks`.
     pub fn new(queue: TaskQueue, registry: TaskRegistry) -> Self {
-        Self { queue, registry, settings: Settings::default() }
+        Self { queue, registry, settings: Settings::default(), stop: watch::Sender::default() }
     }
 
     /// The same, set by WORKER_ID, WORKER_INCARNATION, QUEUE_NAME (`tasks=3,mail=1`), TASK_CONCURRENCY, TASK_MAX_RETRIES,
@@ -49,7 +50,7 @@ impl TaskWorker {
     /// [`WorkerError::Env`] if one of them has a value that can't be.
     pub fn from_env(queue: TaskQueue, registry: TaskRegistry) -> Result<Self, WorkerError> {
         let settings = Settings::from_env(|name| std::env::var(name).ok())?;
-        Ok(Self { queue, registry, settings })
+        Ok(Self { queue, registry, settings, stop: watch::Sender::default() })
     }
 
     setters! {
@@ -113,6 +114,11 @@ impl TaskWorker {
         self
     }
 
+    /// By which it can be told to stop, and told again, whichever of its futures runs it.
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(self.stop.clone())
+    }
+
     /// Until TERM or INT (a second one: at once), or until the orchestrator that started it is gone (the end of the pipe
     /// that TASK_LIFELINE_FD names). TSTP stops claiming, CONT goes on. To a NOTIFY_SOCKET it says that it is ready once
     /// the queue has answered, how it is, and that it lives.
@@ -123,15 +129,14 @@ impl TaskWorker {
     /// # Cancel safety
     /// A dropped future drops the running tasks; they run elsewhere when the lease has ended.
     pub async fn run(self) -> Result<(), WorkerError> {
-        let (sender, receiver) = watch::channel(Stop::Run);
-        let signals = Signals::new()?;
+        let (signals, stop) = (Signals::new()?, self.stop.clone());
         self.introduce();
         let status = watch::Sender::new(Status::default());
         let said_all = speak(status.subscribe())?;
         // signals do not end by themselves, and are done with when the worker is
         let ended = tokio::select! {
-            ended = self.serve(receiver, status, false) => ended.map(drop),
-            () = signals.tell(sender) => Ok(()),
+            ended = self.serve(status, false) => ended.map(drop),
+            () = signals.tell(stop) => Ok(()),
         };
         said_all.await;
         ended
@@ -179,14 +184,14 @@ impl TaskWorker {
         stop: impl Future<Output = ()> + Send,
         drain: bool,
     ) -> Result<Drained, WorkerError> {
-        let (sender, receiver) = watch::channel(Stop::Run);
+        let handle = self.stop_handle();
         let tell = async {
             stop.await;
-            sender.send_replace(Stop::Graceful);
+            handle.stop();
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            ended = self.serve(receiver, watch::Sender::default(), drain) => ended,
+            ended = self.serve(watch::Sender::default(), drain) => ended,
             () = tell => Ok(Drained::default()),
         }
     }
@@ -205,7 +210,6 @@ impl TaskWorker {
 
     async fn serve(
         self,
-        stop: watch::Receiver<Stop>,
         status: watch::Sender<Status>,
         drain: bool,
     ) -> Result<Drained, WorkerError> {
@@ -213,6 +217,7 @@ impl TaskWorker {
             tracing::warn!("compiled with panic = \"abort\": a task that panics ends the whole worker");
         }
         let settings = self.settings.resolved(&self.registry)?;
+        let stop = self.stop.subscribe();
         let engine = Engine::new(self.queue, self.registry, settings, drain);
         Box::pin(engine.run(stop, status)).await
     }

@@ -161,3 +161,23 @@ async fn a_lone_worker_takes_the_flags_of_other_frameworks_and_ends_when_its_que
     let record = task.message().await.unwrap().unwrap();
     assert_eq!((record.status, record.worker.as_deref()), (TaskStatus::Completed, Some("worker_7")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_that_hears_a_second_signal_gives_back_at_once_what_it_runs() {
+    // it dropped its tasks: they stayed RUNNING until the lease of the dead worker ended, and counted a crash
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
+    let queue = crate::queue(&server).await;
+    let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
+    let line =
+        format!("--worker-id lone -q {} --queue-name tasks --log-level INFO --grace 600s --drain", server.url());
+    let running = folder.start_of(WORKER, &line);
+    line_of(&folder.path("held.a.1"));
+    running.signal(Signal::TERM);
+    eventually("it has heard the first", || running.stderr().contains("stopping").then_some(()));
+    running.signal(Signal::INT);
+    let ran = running.end();
+    assert_eq!(ran.code, Some(143), "{}", ran.stderr);
+    let record = task.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.releases), (TaskStatus::Pending, 1), "{}", ran.stderr);
+    assert_eq!((record.failures, record.crashes), (0, 0));
+}

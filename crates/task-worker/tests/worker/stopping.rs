@@ -176,3 +176,34 @@ async fn a_task_that_heeds_the_stop_of_its_worker_is_given_back() {
         assert_eq!((record.status, record.releases, record.failures), (TaskStatus::Pending, 1, 0));
     }
 }
+
+#[tokio::test]
+async fn a_worker_told_to_stop_twice_gives_back_at_once_what_it_runs_whether_it_serves_or_drains() {
+    // whoever heard two signals dropped the worker, and its tasks waited for the end of its lease, counted as crashes
+    for drains in [false, true] {
+        let (queue, started) = (memory(), Arc::new(Notify::new()));
+        let start = started.clone();
+        let registry = TaskRegistry::new().register_fn(move |_: Number, _| async move {
+            start.notify_one();
+            std::future::pending::<TaskResult<u32>>().await
+        });
+        let number = queue.enqueue(Number { n: 1 }).await.unwrap();
+        let worker = TaskWorker::new(queue.clone(), registry).grace(10 * SOON);
+        let stop = worker.stop_handle();
+        let tell = async {
+            started.notified().await;
+            stop.stop();
+            stop.stop();
+        };
+        let run = async {
+            if drains {
+                assert!(worker.drain().await.unwrap().cut_short);
+            } else {
+                worker.run_until(std::future::pending()).await.unwrap();
+            }
+        };
+        in_time(async { tokio::join!(run, tell) }).await;
+        let record = number.message().await.unwrap().unwrap();
+        assert_eq!((record.status, record.releases, record.crashes), (TaskStatus::Pending, 1, 0), "{drains}");
+    }
+}
