@@ -1,13 +1,14 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use task_core::{Name, QueueError, printable};
 use tokio::{sync::watch, time::Instant};
 
 /// What is logged while the queue is away: a line when that begins, one when it ends, and nothing above debug in
-/// between, however many calls fail.
+/// between, however many calls fail; but an error that does not end by itself is told again each minute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outage(Arc<Inner>);
 
@@ -22,7 +23,11 @@ struct Away {
     /// The calls that were not answered last time.
     calls: HashSet<(&'static str, Name)>,
     since: Option<Instant>,
+    /// When somebody was told last of an error that does not end by itself.
+    refused: Option<Instant>,
 }
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl Outage {
     /// A call was not answered, and is sent again.
@@ -31,11 +36,20 @@ impl Outage {
         away.calls.insert((call, queue.clone()));
         let begins = away.since.is_none();
         away.since.get_or_insert_with(Instant::now);
+        let refuses = !error.is_transient();
+        let told = away.refused.is_some_and(|told| told.elapsed() < MINUTE);
+        if refuses && !told {
+            away.refused = Some(Instant::now());
+        }
         drop(away);
         let error = error.to_string();
         let error = printable(&error);
         if begins {
             self.0.on.send_replace(true);
+        }
+        if refuses && !told {
+            tracing::error!(call, %queue, %error, "the queue refuses a call; it is sent again, and somebody must look");
+        } else if begins {
             tracing::warn!(call, %queue, %error, "the queue did not answer; calls are sent again until it does");
         } else {
             tracing::debug!(call, %queue, %error, "sending again");
@@ -84,6 +98,24 @@ mod tests {
         assert!(outage.is_on());
         outage.answered("settle", &queue);
         assert!(!outage.is_on());
+    }
+
+    #[test]
+    fn what_the_queue_refuses_is_told_also_while_it_is_away() {
+        // a queue that was away came back with other rights: its worker did nothing from then on, and did not say why
+        let lines = Lines::default();
+        let over = lines.clone();
+        let log =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(move || over.clone());
+        tracing::subscriber::with_default(log.finish(), || {
+            let (outage, queue) = (Outage::default(), Name::DEFAULT_QUEUE);
+            outage.failed("heartbeat", &queue, &QueueError::unreachable("away"));
+            for _ in 0..10 {
+                outage.failed("claim", &queue, &QueueError::Refused("no right to EVALSHA".into()));
+            }
+        });
+        let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(lines.matches("no right to EVALSHA").count(), 1, "{lines}");
     }
 
     #[test]

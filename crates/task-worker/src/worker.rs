@@ -208,11 +208,7 @@ impl TaskWorker {
         );
     }
 
-    async fn serve(
-        self,
-        status: watch::Sender<Status>,
-        drain: bool,
-    ) -> Result<Drained, WorkerError> {
+    async fn serve(self, status: watch::Sender<Status>, drain: bool) -> Result<Drained, WorkerError> {
         if cfg!(panic = "abort") {
             tracing::warn!("compiled with panic = \"abort\": a task that panics ends the whole worker");
         }

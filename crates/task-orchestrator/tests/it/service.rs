@@ -168,8 +168,10 @@ async fn a_drain_that_hears_a_second_signal_gives_back_at_once_what_it_runs() {
     let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let queue = crate::queue(&server).await;
     let task: TaskHandle<()> = queue.enqueue_named("hold", &()).id("a".parse().unwrap()).await.unwrap();
-    let line =
-        format!("--worker-id lone -q {} --queue-name tasks --log-level INFO --grace 600s --drain", server.url());
+    let line = format!(
+        "--worker-id lone -q {} --queue-name tasks --log-level INFO --grace 600s --drain",
+        server.url()
+    );
     let running = folder.start_of(WORKER, &line);
     line_of(&folder.path("held.a.1"));
     running.signal(Signal::TERM);

@@ -101,7 +101,17 @@ impl Caller {
 
     /// Settles, and claims in the same round trip if the request says so.
     pub(super) async fn settle(self, lane: usize, worker: Incarnation, request: SettleRequest) -> Answer {
-        let call = |_| self.queue.settle(request.clone());
+        let call = |_| async {
+            let reply = self.queue.settle(request.clone()).await?;
+            let (answers, ends) = (reply.answers.len(), request.settlements.len());
+            if answers == ends {
+                return Ok(reply);
+            }
+            // which of them it answered can't be told; what was settled is told so when it is sent again
+            Err(QueueError::Corrupt(format!(
+                "the backend gave {answers} answers to {ends} ends of attempts; it must give one for each, in their order"
+            )))
+        };
         let mut settled = self.until_answered("settle", &request.queue, Duration::ZERO, call).await;
         if let (Ok(reply), Some(claim)) = (&mut settled, &request.then) {
             reply.claimed = Some(match reply.claimed.take() {

@@ -10,7 +10,7 @@ use task_worker::{
     prelude::*,
 };
 
-use crate::{Number, SOON, eventually, watched::Watched, with_worker};
+use crate::{Number, SOON, eventually, log::Log, watched::Watched, with_worker};
 
 #[tokio::test]
 async fn ends_are_settled_many_at_once_and_bring_the_next_tasks_along() {
@@ -63,4 +63,20 @@ async fn a_worker_whose_ends_are_not_taken_stops_claiming_and_loses_none_of_them
     .await;
     assert_eq!(runs.load(Ordering::SeqCst), 100, "each ran once");
     assert_eq!(watched.memory.stats(&Name::DEFAULT_QUEUE).await.unwrap().totals.completed, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_a_backend_forgot_to_answer_is_told_of_and_settled_again() {
+    // the answers were laid beside the ends one by one: an end without one passed for settled, and its task stayed RUNNING
+    let (log, watched) = (Log::default(), Watched::new());
+    let _guard = log.listen();
+    let queue = TaskQueue::new(watched.clone());
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) });
+    watched.seen.ends_forgotten.store(1, Ordering::SeqCst);
+    let number = queue.enqueue(Number { n: 7 }).await.unwrap();
+    with_worker(&queue, registry, |worker| worker.heartbeat_here(true), async {
+        assert_eq!(number.result(SOON).await.unwrap(), 7);
+    })
+    .await;
+    assert!(log.lines().contains("0 answers to 1 ends"), "{}", log.lines());
 }

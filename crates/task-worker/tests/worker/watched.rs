@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) other_beats: AtomicU32,
     /// The backend has no priorities.
     pub(crate) has_a_gap: AtomicBool,
+    /// So many settles forget their last end: it is neither carried out nor answered.
+    pub(crate) ends_forgotten: AtomicU32,
     /// No settle is answered.
     pub(crate) settles_fail: AtomicBool,
 }
@@ -64,11 +66,15 @@ impl Queue for Watched {
         self.alter(&mut claimed);
         Ok(claimed)
     }
-    async fn settle(&self, request: SettleRequest) -> Result<SettleReply, QueueError> {
+    async fn settle(&self, mut request: SettleRequest) -> Result<SettleReply, QueueError> {
         if self.seen.settles_fail.load(Ordering::SeqCst) {
             return Err(QueueError::unreachable("settles fail now"));
         }
         self.seen.settles.fetch_add(1, Ordering::SeqCst);
+        let forgets = |left: u32| left.checked_sub(1);
+        if self.seen.ends_forgotten.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forgets).is_ok() {
+            request.settlements.pop();
+        }
         let unknown = request.settlements.iter().filter(|end| end.outcome == Outcome::NameUnknown).count();
         self.seen.unknown.fetch_add(unknown as u32, Ordering::SeqCst);
         let mut reply = self.memory.settle(request).await?;
