@@ -4,16 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{
     Delivery, Enqueued, Failure, FailureKind, Name, Outcome, QueueError, Settlement, TaskError, TaskMessage,
-    TaskQueue, WireError, printable,
+    WireError, printable,
 };
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::Instrument as _;
 
 use crate::{
     TaskContext, TaskRegistry,
     engine::Caller,
-    outage::Outage,
     outcome::{Ended, Rules, Why, classify},
     registry::{Kind, Registered},
     settings::Settings,
@@ -26,12 +24,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// An attempt that is about to run.
 pub(crate) struct Attempt {
-    delivery: Arc<Delivery>,
-    registered: Registered,
+    registered: Arc<Registered>,
     params: bytes::Bytes,
     pub(crate) ctx: TaskContext,
-    queue: TaskQueue,
-    outage: Outage,
+    caller: Caller,
     timeout: Option<Duration>,
     rules: Rules,
 }
@@ -51,8 +47,8 @@ pub(crate) fn prepare(
     settings: &Settings,
     caller: &Caller,
 ) -> Result<Attempt, Unready> {
-    let message: TaskMessage = match &delivery.message {
-        Ok(message) => message.clone(),
+    let message = match &delivery.message {
+        Ok(message) => message,
         Err(error @ WireError::Newer { .. }) => {
             let outcome = unknown(settings, || error.to_string());
             let known = outcome == Outcome::NameUnknown && registry.get(&delivery.record.task).is_some();
@@ -69,7 +65,8 @@ pub(crate) fn prepare(
             let known: Vec<&str> = registry.names().take(20).map(Name::as_str).collect();
             format!("no worker here knows a task `{}`; they know: {}", message.name, known.join(", "))
         };
-        return Err(Unready::Ended(Settlement::new(delivery, unknown(settings, wrong))));
+        let outcome = unknown(settings, wrong);
+        return Err(Unready::Ended(Settlement::new(delivery, outcome)));
     };
     let kind = &registered.options;
     let timeout = message.timeout.or(kind.timeout).or(settings.timeout);
@@ -78,10 +75,9 @@ pub(crate) fn prepare(
         backoff: message.backoff.or(kind.backoff).unwrap_or(settings.backoff),
         max_result: caller.queue.payload_limit(),
     };
-    let ctx = TaskContext::of(&delivery, &message, &caller.queue);
-    let Caller { queue, outage } = caller.clone();
-    let params = message.params;
-    Ok(Attempt { delivery: delivery.into(), registered, params, ctx, queue, outage, timeout, rules })
+    let (params, caller) = (message.params.clone(), caller.clone());
+    let ctx = TaskContext::of(delivery.into(), Some(caller.queue.clone()));
+    Ok(Attempt { registered, params, ctx, caller, timeout, rules })
 }
 
 /// What becomes of a task that this worker has no code for: another may have it, if there are others.
@@ -93,12 +89,12 @@ fn unknown(settings: &Settings, why: impl FnOnce() -> String) -> Outcome {
 }
 
 impl Attempt {
-    pub(crate) fn delivery(&self) -> Arc<Delivery> {
-        self.delivery.clone()
-    }
-
     pub(crate) fn rules(&self) -> Rules {
         self.rules
+    }
+
+    pub(crate) fn registered(&self) -> &Arc<Registered> {
+        &self.registered
     }
 
     /// Whether it occupies a thread while it runs.
@@ -106,51 +102,57 @@ impl Attempt {
         self.registered.kind == Kind::Blocking
     }
 
-    /// Runs it to its end. `stop` ends it at once, as far as it can be ended.
-    pub(crate) async fn run(self, stop: CancellationToken) -> Settlement {
+    /// Runs it to its end. What its context is told ends it, as far as it can be ended.
+    pub(crate) async fn run(self) -> Outcome {
         let ctx = &self.ctx;
         let span = tracing::info_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
-        let (delivery, rules) = (self.delivery.clone(), self.rules);
         async move {
-            let begun = self.begin(&stop);
-            let ended = match begun {
+            let ended = match self.begin() {
                 Err(ended) => ended,
-                Ok(()) => self.work(&stop).await,
+                Ok(deadline) => self.work(deadline).await,
             };
             let ended = match ended {
-                Ended::Returned(Ok(result)) => match self.follow_up(&stop).await {
+                Ended::Returned(Ok(result)) => match self.follow_up().await {
                     Ok(()) => Ended::Returned(Ok(result)),
                     Err(ended) => ended,
                 },
                 ended => ended,
             };
-            let outcome = classify(ended, delivery.record.failures, rules);
+            let outcome = classify(ended, self.ctx.delivery().record.failures, self.rules);
             if let Outcome::Failed { error } | Outcome::Retry { error, .. } = &outcome {
                 tracing::warn!(kind = %error.kind, error = %printable(&error.message), "the attempt failed");
             }
-            Settlement::new(delivery, outcome)
+            outcome
         }
         .instrument(span)
         .await
     }
 
-    /// The time that it waited for its start counts for nothing.
-    fn begin(&self, stop: &CancellationToken) -> Result<(), Ended> {
-        if stop.is_cancelled() || self.ctx.is_cancelled() {
-            let why = if stop.is_cancelled() { Why::Shutdown } else { Why::Cancel };
+    /// The time that it waited for its start counts for nothing. Answers when its timeout is over.
+    fn begin(&self) -> Result<Option<Instant>, Ended> {
+        let signal = self.ctx.signal();
+        if signal.is_cancelled() {
+            let why = if signal.is_stopped() { Why::Shutdown } else { Why::Cancel };
             return Err(Ended::Stopped(why, None));
         }
-        let deadline = self.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
-        self.ctx.begin(deadline);
-        Ok(())
+        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        self.ctx.begin(deadline.map(Instant::into_std));
+        Ok(deadline)
     }
 
-    async fn work(&self, stop: &CancellationToken) -> Ended {
+    async fn work(&self, deadline: Option<Instant>) -> Ended {
         let work = self.ctx.clone().scope(self.registered.run(self.params.clone(), self.ctx.clone()));
         let mut work = std::pin::pin!(work);
-        let timeout = self.timeout.unwrap_or(Duration::MAX);
+        let signal = self.ctx.signal();
+        // most tasks end before anything else is polled: what that needs is made only then
+        let timeout = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
         let cancelled = async {
-            self.ctx.cancelled().await;
+            signal.cancelled().await;
             sleep(CANCEL_GRACE).await;
         };
         // the work is only borrowed: whichever branch wins, it goes on below or is dropped on purpose
@@ -158,40 +160,41 @@ impl Attempt {
             biased;
             ended = &mut work => {
                 // heeding its context it may have ended because the worker stops: that is no failure, and no cancel
-                let stopped = ended.is_err() && stop.is_cancelled();
+                let stopped = ended.is_err() && signal.is_stopped();
                 return if stopped { Ended::Stopped(Why::Shutdown, Some(ended)) } else { Ended::Returned(ended) };
             }
-            () = sleep(timeout) => Why::Timeout(timeout),
+            () = timeout => Why::Timeout(self.timeout.unwrap_or_default()),
             () = cancelled => Why::Cancel,
-            () = stop.cancelled() => Why::Shutdown,
+            () = signal.stopped() => Why::Shutdown,
         };
         self.ctx.cancel();
         tokio::select! {
             biased;
             ended = &mut work => Ended::Stopped(why, Some(ended)),
             // its blocking code has stopped too, and what it returned was polled for above
-            () = self.ctx.no_threads() => Ended::Stopped(why, None),
+            () = signal.no_threads() => Ended::Stopped(why, None),
         }
     }
 
     /// Sends what the task enqueued through its context, until the backend has taken it.
-    async fn follow_up(&self, stop: &CancellationToken) -> Result<(), Ended> {
+    async fn follow_up(&self) -> Result<(), Ended> {
         let messages = self.ctx.follow_ups();
+        let Caller { queue, outage } = &self.caller;
         if messages.is_empty() {
             return Ok(());
         }
         loop {
-            let refused = match self.queue.enqueue_messages(messages.clone()).await {
+            let refused = match queue.enqueue_messages(messages.clone()).await {
                 Ok(answers) => messages.iter().zip(answers).find_map(refused),
                 Err(error) => Some(error),
             };
             match refused {
                 None => {
-                    self.outage.answered("enqueue", &messages[0].queue);
+                    outage.answered("enqueue", &messages[0].queue);
                     return Ok(());
                 }
                 Some(error) if error.is_transient() && !matches!(error, QueueError::Full(_)) => {
-                    self.outage.failed("enqueue", &messages[0].queue, &error);
+                    outage.failed("enqueue", &messages[0].queue, &error);
                 }
                 Some(error) => {
                     let error = TaskError::retry(format!("a follow-up was refused: {error}"));
@@ -201,7 +204,7 @@ impl Attempt {
             // losing either branch loses nothing: the follow-ups are sent again by their ids
             tokio::select! {
                 () = sleep(AGAIN) => {}
-                () = stop.cancelled() => return Err(Ended::Stopped(Why::Shutdown, None)),
+                () = self.ctx.signal().stopped() => return Err(Ended::Stopped(Why::Shutdown, None)),
             }
         }
     }

@@ -9,34 +9,33 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use serde::Serialize;
 use task_core::{
-    Delivery, Enqueue, Name, Payload, Progress, TaskId, TaskMessage, TaskParams, TaskQueue, Timestamp,
+    Delivery, Enqueue, Incarnation, Name, Payload, Progress, ResultMessage, TaskId, TaskMessage, TaskOptions,
+    TaskParams, TaskQueue, Timestamp, Token,
 };
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::follow_up::FollowUps;
+use crate::{follow_up::FollowUps, signal::Signal};
 
 /// What a running task knows of itself: a cheap, cloneable handle.
 #[derive(Clone)]
 pub struct TaskContext(Arc<Inner>);
 
 struct Inner {
-    id: TaskId,
-    name: Name,
-    queue: Name,
-    attempt: u32,
-    headers: BTreeMap<String, String>,
+    delivery: Arc<Delivery>,
+    /// Where its follow-ups go; nowhere, outside of a worker.
+    to: Option<TaskQueue>,
     /// Known from its start on.
     deadline: OnceLock<Option<Instant>>,
-    cancel: CancellationToken,
+    signal: Signal,
     progress: Mutex<Option<Progress>>,
-    follow_ups: FollowUps,
+    /// Most tasks have none.
+    follow_ups: OnceLock<FollowUps>,
     enqueued: AtomicU32,
-    /// How many threads run blocking code of this attempt.
-    threads: watch::Sender<u32>,
 }
+
+static NO_HEADERS: BTreeMap<String, String> = BTreeMap::new();
 
 tokio::task_local! {
     static CURRENT: TaskContext;
@@ -46,59 +45,51 @@ impl TaskContext {
     /// A context outside any queue, for tests: a fresh id, attempt 1, never cancelled unless by
     /// [`cancel`](Self::cancel). What is enqueued through it is kept in [`follow_ups`](Self::follow_ups) alone.
     pub fn detached() -> Self {
-        let (name, queue) = (Name::from_static("detached"), Name::DEFAULT_QUEUE);
-        let id = TaskId::new();
-        Self(Arc::new(Inner {
-            follow_ups: FollowUps::detached(id.clone(), queue.clone()),
-            id,
-            name: name.unwrap_or(Name::DEFAULT_QUEUE),
-            queue,
-            attempt: 1,
-            headers: BTreeMap::new(),
-            deadline: OnceLock::new(),
-            cancel: CancellationToken::new(),
-            progress: Mutex::default(),
-            enqueued: AtomicU32::new(0),
-            threads: watch::Sender::new(0),
-        }))
+        let params = Bytes::from_static(&[0xc0]); // nothing, in MessagePack
+        let message = TaskMessage::new(TaskId::new(), "detached", params, TaskOptions::default());
+        let message = message.expect("a message with nothing said of it is none that can't be");
+        let mut record = ResultMessage::pending(&message, Timestamp::now());
+        record.attempts = 1;
+        let token = Token::new(Incarnation::new(), 1);
+        Self::of(Delivery::with_message(token, Bytes::new(), Ok(message), record).into(), None)
     }
 
     /// The context of an attempt.
-    pub(crate) fn of(delivery: &Delivery, message: &TaskMessage, queue: &TaskQueue) -> Self {
-        let record = &delivery.record;
+    pub(crate) fn of(delivery: Arc<Delivery>, to: Option<TaskQueue>) -> Self {
         Self(Arc::new(Inner {
-            id: message.id.clone(),
-            name: message.name.clone(),
-            queue: message.queue.clone(),
-            attempt: record.attempts,
-            headers: message.headers.clone(),
+            delivery,
+            to,
             deadline: OnceLock::new(),
-            cancel: CancellationToken::new(),
+            signal: Signal::default(),
             progress: Mutex::default(),
-            follow_ups: FollowUps::of(message, record.generation, queue),
+            follow_ups: OnceLock::new(),
             enqueued: AtomicU32::new(0),
-            threads: watch::Sender::new(0),
         }))
+    }
+
+    /// What it runs.
+    pub(crate) fn delivery(&self) -> &Arc<Delivery> {
+        &self.0.delivery
     }
 
     /// The task's id.
     pub fn id(&self) -> &TaskId {
-        &self.0.id
+        &self.0.delivery.record.id
     }
 
     /// The name that it was enqueued under: its own, or a former one.
     pub fn name(&self) -> &Name {
-        &self.0.name
+        &self.0.delivery.record.task
     }
 
     /// The named queue that it came from.
     pub fn queue_name(&self) -> &Name {
-        &self.0.queue
+        &self.0.delivery.record.queue
     }
 
     /// Which attempt this is, from 1; crashed ones and those given back count too.
     pub fn attempt(&self) -> u32 {
-        self.0.attempt
+        self.0.delivery.record.attempts
     }
 
     /// When its timeout ends the attempt, if it has one.
@@ -108,13 +99,13 @@ impl TaskContext {
 
     /// What the enqueuer sent along.
     pub fn headers(&self) -> &BTreeMap<String, String> {
-        &self.0.headers
+        self.0.delivery.message.as_ref().map_or(&NO_HEADERS, |message| &message.headers)
     }
 
     /// Whether the attempt should stop: a cancel was asked for, its timeout is over, the worker stops at once, or it has
     /// lost the task to another. For loops of blocking code; they then return [`TaskError::cancelled`](task_core::TaskError::cancelled).
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancel.is_cancelled()
+        self.0.signal.is_cancelled()
     }
 
     /// Waits until the attempt should stop. An async task that goes on is dropped after a grace of a few seconds.
@@ -122,12 +113,12 @@ impl TaskContext {
     /// # Cancel safety
     /// Safe: use it in a `select!`.
     pub async fn cancelled(&self) {
-        self.0.cancel.cancelled().await;
+        self.0.signal.cancelled().await;
     }
 
     /// Asks the attempt to stop, as the worker does when somebody cancels the task: for tests of code that heeds it.
     pub fn cancel(&self) {
-        self.0.cancel.cancel();
+        self.0.signal.cancel();
     }
 
     /// Tells how far the task is, from 0 to 1, with a note of at most 200 bytes. Costs nothing: the last one goes out
@@ -163,7 +154,7 @@ impl TaskContext {
     /// # }
     /// ```
     pub fn enqueue<P: TaskParams>(&self, params: P) -> Enqueue<P::Output> {
-        self.follow(self.0.follow_ups.queue().enqueue(params))
+        self.follow(self.kept().queue().enqueue(params))
     }
 
     /// The same by name, where there is no type for its params.
@@ -172,17 +163,21 @@ impl TaskContext {
         name: impl Into<Cow<'static, str>>,
         params: &(impl Serialize + ?Sized),
     ) -> Enqueue<T> {
-        self.follow(self.0.follow_ups.queue().enqueue_named(name, params))
+        self.follow(self.kept().queue().enqueue_named(name, params))
     }
 
     fn follow<T>(&self, enqueue: Enqueue<T>) -> Enqueue<T> {
         let number = self.0.enqueued.fetch_add(1, Ordering::Relaxed);
-        enqueue.id(self.0.follow_ups.id(number))
+        enqueue.id(self.kept().id(number))
+    }
+
+    fn kept(&self) -> &FollowUps {
+        self.0.follow_ups.get_or_init(|| FollowUps::of(&self.0.delivery, self.0.to.clone()))
     }
 
     /// The follow-ups that were awaited so far, in their order.
     pub fn follow_ups(&self) -> Vec<TaskMessage> {
-        self.0.follow_ups.messages()
+        self.0.follow_ups.get().map_or_else(Vec::new, FollowUps::messages)
     }
 
     /// The attempt starts now.
@@ -215,28 +210,25 @@ impl TaskContext {
         struct Thread(TaskContext);
         impl Drop for Thread {
             fn drop(&mut self) {
-                self.0.0.threads.send_modify(|threads| *threads -= 1);
+                self.0.signal().thread_ends();
             }
         }
-        self.0.threads.send_modify(|threads| *threads += 1);
+        self.signal().thread_begins();
         Thread(self.clone())
     }
 
-    /// Waits until no thread runs blocking code of this attempt.
-    pub(crate) async fn no_threads(&self) {
-        // the sender lives in this context, so the wait can't fail
-        let _ = self.0.threads.subscribe().wait_for(|threads| *threads == 0).await;
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.0.signal
     }
 }
 
 impl fmt::Debug for TaskContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { id, name, queue, attempt, .. } = &*self.0;
         f.debug_struct("TaskContext")
-            .field("id", id)
-            .field("name", name)
-            .field("queue", queue)
-            .field("attempt", attempt)
+            .field("id", self.id())
+            .field("name", self.name())
+            .field("queue", self.queue_name())
+            .field("attempt", &self.attempt())
             .finish_non_exhaustive()
     }
 }

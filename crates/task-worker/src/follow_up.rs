@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use task_core::{
-    BackendInfo, Batch, Capabilities, Claim, Claimed, Durability, EnqueueReply, Enqueued, Heartbeat,
-    HeartbeatReply, Incarnation, Lookup, Name, Queue, QueueError, SettleReply, SettleRequest, TaskId,
-    TaskMessage, TaskQueue,
+    BackendInfo, Batch, Capabilities, Claim, Claimed, Delivery, Durability, EnqueueReply, Enqueued,
+    Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Queue, QueueError, SettleReply, SettleRequest,
+    TaskId, TaskMessage, TaskQueue,
 };
 
 /// The follow-ups of one attempt.
@@ -26,14 +26,17 @@ struct Parent {
 }
 
 impl FollowUps {
-    pub(crate) fn of(message: &TaskMessage, generation: u32, to: &TaskQueue) -> Self {
-        let root = message.root.clone().unwrap_or_else(|| message.id.clone());
-        let (id, queue, trace) = (message.id.clone(), message.queue.clone(), message.trace.clone());
-        Self::new(Parent { id, queue, generation, root, trace }, Some(to.clone()))
-    }
-
-    pub(crate) fn detached(id: TaskId, queue: Name) -> Self {
-        Self::new(Parent { root: id.clone(), id, queue, generation: 0, trace: None }, None)
+    pub(crate) fn of(delivery: &Delivery, to: Option<TaskQueue>) -> Self {
+        let record = &delivery.record;
+        let message = delivery.message.as_ref().ok();
+        let parent = Parent {
+            id: record.id.clone(),
+            queue: record.queue.clone(),
+            generation: record.generation,
+            root: message.and_then(|message| message.root.clone()).unwrap_or_else(|| record.id.clone()),
+            trace: message.and_then(|message| message.trace.clone()),
+        };
+        Self::new(parent, to)
     }
 
     fn new(parent: Parent, to: Option<TaskQueue>) -> Self {

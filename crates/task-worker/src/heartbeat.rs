@@ -19,17 +19,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{TaskContext, blocked, outage::Outage, panic::caught_future};
 
-/// A task that runs.
+/// A task that runs, or waits in the worker to.
 pub(crate) struct Held {
     pub(crate) ctx: TaskContext,
-    pub(crate) stop: CancellationToken,
-    pub(crate) suspect: bool,
+}
+
+impl Held {
+    fn is(&self, queue: &Name, id: &TaskId, token: Token) -> bool {
+        let delivery = self.ctx.delivery();
+        delivery.token == token && delivery.record.id == *id && delivery.record.queue == *queue
+    }
 }
 
 /// What loop and heartbeat both see. Locks are held for a look or a change, never across an await.
 pub(crate) struct Board {
     incarnation: Mutex<Incarnation>,
-    held: Mutex<HashMap<(Name, TaskId, Token), Held>>,
+    /// By the numbers that the loop gives them.
+    held: Mutex<HashMap<u64, Held>>,
 }
 
 impl Board {
@@ -48,9 +54,7 @@ impl Board {
     /// Ends all that runs, as far as it can be ended.
     pub(crate) fn stop_attempts(&self) {
         for held in self.held().values() {
-            // in this order: code that heeds its context ends at once, and it is to be known why
-            held.stop.cancel();
-            held.ctx.cancel();
+            held.ctx.signal().stop();
         }
     }
 
@@ -65,7 +69,7 @@ impl Board {
         shown.join(", ")
     }
 
-    pub(crate) fn held(&self) -> MutexGuard<'_, HashMap<(Name, TaskId, Token), Held>> {
+    pub(crate) fn held(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,11 +154,12 @@ impl Pulse {
             let mut beat = Heartbeat::new(queue.clone(), worker, self.registration.clone());
             let told: Vec<_> = {
                 let held = self.board.held();
-                let here = held.iter().filter(|((name, ..), _)| *name == queue);
+                let here = held.values().filter(|held| *held.ctx.queue_name() == queue);
                 beat.busy = u32::try_from(here.clone().count()).unwrap_or(u32::MAX);
-                here.filter_map(|((_, id, token), held)| {
+                here.filter_map(|held| {
                     let progress = held.ctx.take_progress()?;
-                    Some((held.ctx.clone(), ProgressUpdate::new(id.clone(), *token, progress)))
+                    let token = held.ctx.delivery().token;
+                    Some((held.ctx.clone(), ProgressUpdate::new(held.ctx.id().clone(), token, progress)))
                 })
                 .collect()
             };
@@ -205,7 +210,7 @@ impl Pulse {
     fn heard(&self, queue: &Name, reply: HeartbeatReply) {
         let cancels = !reply.cancel.is_empty();
         for (id, token) in reply.cancel {
-            if let Some(held) = self.board.held().get(&(queue.clone(), id, token)) {
+            if let Some(held) = self.board.held().values().find(|held| held.is(queue, &id, token)) {
                 held.ctx.cancel();
             }
         }

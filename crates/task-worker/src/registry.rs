@@ -6,6 +6,7 @@ use task_core::{Name, TaskOptions, TaskParams, TaskResult};
 use crate::{
     Task, TaskContext,
     handler::{self, BoxFuture, Handler},
+    pace::Pace,
 };
 
 /// Name → task: what a worker has code for.
@@ -25,16 +26,17 @@ use crate::{
 #[derive(Clone, Default)]
 #[must_use]
 pub struct TaskRegistry {
-    entries: BTreeMap<Name, Registered>,
+    entries: BTreeMap<Name, Arc<Registered>>,
 }
 
 /// A registered kind of task.
-#[derive(Clone)]
 pub(crate) struct Registered {
     handler: Arc<Handler>,
     /// Its retries, backoff and timeout, behind those of a message.
     pub(crate) options: TaskOptions,
     pub(crate) kind: Kind,
+    /// How quickly it runs.
+    pub(crate) pace: Pace,
     what: &'static str,
     place: &'static Location<'static>,
 }
@@ -125,7 +127,8 @@ impl TaskRegistry {
         handler: impl Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync + 'static,
     ) -> Self {
         let (what, place) = ("a task without a type", Location::caller());
-        self.insert(name, Registered { handler: handler::bytes(handler), options, kind, what, place });
+        let (handler, pace) = (handler::bytes(handler), Pace::default());
+        self.insert(name, Registered { handler, options, kind, pace, what, place }.into());
         self
     }
 
@@ -139,13 +142,14 @@ impl TaskRegistry {
         self.entries.keys()
     }
 
-    pub(crate) fn get(&self, name: &Name) -> Option<&Registered> {
+    pub(crate) fn get(&self, name: &Name) -> Option<&Arc<Registered>> {
         self.entries.get(name)
     }
 
     #[track_caller]
     fn insert_params<P: TaskParams>(mut self, kind: Kind, what: &'static str, handler: Arc<Handler>) -> Self {
-        let entry = Registered { handler, options: P::options(), kind, what, place: Location::caller() };
+        let (options, pace, place) = (P::options(), Pace::default(), Location::caller());
+        let entry = Arc::new(Registered { handler, options, kind, pace, what, place });
         for name in std::iter::once(P::NAME).chain(P::ALIASES.iter().copied()) {
             match Name::from_static(name) {
                 Ok(name) => self.insert(name, entry.clone()),
@@ -156,8 +160,8 @@ impl TaskRegistry {
     }
 
     #[track_caller]
-    fn insert(&mut self, name: Name, entry: Registered) {
-        let Registered { what, place, .. } = entry;
+    fn insert(&mut self, name: Name, entry: Arc<Registered>) {
+        let (what, place) = (entry.what, entry.place);
         if let Some(old) = self.entries.insert(name.clone(), entry) {
             panic!(
                 "two tasks are named `{name}`: {} at {} and {what} at {place}\nhelp: give one another name with #[task(name = \"…\")]",

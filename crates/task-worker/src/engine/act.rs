@@ -36,12 +36,9 @@ impl Engine {
     }
 
     pub(super) fn count(&mut self) {
-        let held = self.board.held();
-        self.books.held = u32::try_from(held.len()).unwrap_or(u32::MAX);
         let may_bring_one =
             |lane: &Lane| self.lanes.len() > 1 && lane.claim.as_ref().is_some_and(|claim| claim.idle);
-        self.books.suspect = held.values().any(|held| held.suspect) || self.lanes.iter().any(may_bring_one);
-        drop(held);
+        self.books.suspect = self.suspects > 0 || self.lanes.iter().any(may_bring_one);
         self.books.asked =
             self.lanes.iter().filter_map(|lane| lane.claim.as_ref()).map(|claim| claim.tasks).sum();
         let unsettled: usize = self.lanes.iter().map(Lane::owed).sum();

@@ -1,159 +1,324 @@
-//! The attempts of a worker: those that run, and those that wait here for a free slot or core.
+//! The attempts of a worker: those that wait here for a free slot or core, those that run, and those that have ended.
+//!
+//! They are run by *runners*, tasks of the runtime that take what they run themselves, so that nobody has to be woken
+//! between two attempts. Of a [quick](crate::pace) kind one runner takes one after the other; any other attempt has a
+//! runner of its own, started by somebody who then leaves the thread: what the last attempt on a thread starts may not
+//! be moved to another thread before that attempt waits or ends.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
+    collections::VecDeque,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
-use task_core::{Delivery, FailureKind, Outcome, Settlement, TaskError};
+use rustix::time::{ClockId, clock_gettime};
+use task_core::{Outcome, Settlement};
 use tokio::{
-    task::{Id, JoinError, JoinSet},
+    sync::Notify,
+    task::{JoinSet, yield_now},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     attempt::Attempt,
-    outcome::{Ended as How, Rules, classify},
-    panic,
+    outcome::{Ended as How, classify},
+    pace::Pace,
+    panic::caught_future,
     settings::Slots,
 };
 
-#[derive(Default)]
-pub(super) struct Bench {
+/// So long a runner goes on before it lets others use its thread, among them the loop that settles what has ended.
+const TURN: Duration = Duration::from_micros(200);
+
+pub(super) struct Bench(Arc<Shared>);
+
+struct Shared {
+    attempts: Mutex<Attempts>,
+    /// Something has ended.
+    news: Notify,
+}
+
+struct Attempts {
     /// In the order in which they came.
     waiting: VecDeque<Waiting>,
-    /// Each answers also how long it ran, from its first poll: the time that it waited for a thread is not its own.
-    attempts: JoinSet<(Settlement, Duration)>,
-    running: HashMap<Id, Running>,
+    ended: Vec<Ended>,
+    slots: Slots,
+    running: u32,
     /// How many of these block a thread.
     blocking: u32,
+    /// When the last one was started.
     started: Option<Instant>,
+    runners: JoinSet<()>,
+    /// How many runners are about to take an attempt.
+    taking: usize,
 }
 
 struct Waiting {
     lane: usize,
+    held: u64,
     attempt: Attempt,
-    stop: CancellationToken,
 }
 
-struct Running {
+/// An attempt that a runner runs.
+struct Taken {
     lane: usize,
-    delivery: Arc<Delivery>,
-    rules: Rules,
-    blocking: bool,
-    since: Instant,
+    held: u64,
+    attempt: Attempt,
+    quick: bool,
+    began: Instant,
 }
 
 /// An attempt that is over.
 pub(super) struct Ended {
     pub(super) lane: usize,
+    /// Its number on the board.
+    pub(super) held: u64,
     pub(super) settlement: Settlement,
-    /// How long it ran, if it did.
+    /// How long it ran, from its first poll, if it did: the time that it waited for a thread is not its own.
     pub(super) ran: Option<Duration>,
 }
 
 impl Bench {
-    /// An attempt that waits for its start; `stop` ends it.
-    pub(super) fn push(&mut self, lane: usize, attempt: Attempt, stop: CancellationToken) {
-        self.waiting.push_back(Waiting { lane, attempt, stop });
+    pub(super) fn new(slots: Slots) -> Self {
+        let attempts = Attempts {
+            waiting: VecDeque::new(),
+            ended: Vec::new(),
+            slots,
+            running: 0,
+            blocking: 0,
+            started: None,
+            runners: JoinSet::new(),
+            taking: 0,
+        };
+        Self(Arc::new(Shared { attempts: Mutex::new(attempts), news: Notify::new() }))
     }
 
-    /// Starts what may.
-    pub(super) fn start(&mut self, slots: Slots) {
-        let mut next = 0;
-        while self.attempts.len() < slots.all as usize && next < self.waiting.len() {
-            if self.waiting[next].attempt.blocking() && self.blocking >= slots.blocking {
-                next += 1;
-                continue;
-            }
-            let Some(Waiting { lane, attempt, stop }) = self.waiting.remove(next) else { break };
-            let since = Instant::now();
-            let (delivery, rules, blocking) = (attempt.delivery(), attempt.rules(), attempt.blocking());
-            let running = Running { lane, delivery, rules, blocking, since };
-            self.started = Some(since);
-            self.blocking += u32::from(running.blocking);
-            let handle = self.attempts.spawn(async move {
-                let began = Instant::now();
-                (attempt.run(stop).await, began.elapsed())
-            });
-            self.running.insert(handle.id(), running);
-        }
+    /// Attempts that wait for their start, with their numbers on the board.
+    pub(super) fn push(&self, lane: usize, attempts: impl IntoIterator<Item = (u64, Attempt)>) {
+        let waiting = attempts.into_iter().map(|(held, attempt)| Waiting { lane, held, attempt });
+        self.0.lock().waiting.extend(waiting);
     }
 
-    /// The next attempt that ends; none if none runs.
+    /// Starts what may, now and as slots come free.
+    pub(super) fn start(&self, slots: Slots) {
+        let mut attempts = self.0.lock();
+        attempts.slots = slots;
+        self.0.go_on(&mut attempts);
+    }
+
+    /// What has ended since this was asked last, as soon as something has.
     ///
     /// # Cancel safety
     /// Safe: what has ended is kept until it is taken.
-    pub(super) async fn next(&mut self) -> Option<Ended> {
-        let joined = self.attempts.join_next_with_id().await?;
-        self.ended(joined)
-    }
-
-    /// An attempt that has ended by now.
-    pub(super) fn next_now(&mut self) -> Option<Ended> {
-        let joined = self.attempts.try_join_next_with_id()?;
-        self.ended(joined)
-    }
-
-    fn ended(&mut self, joined: Result<(Id, (Settlement, Duration)), JoinError>) -> Option<Ended> {
-        let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let running = self.running.remove(&id)?;
-        self.blocking -= u32::from(running.blocking);
-        let (settlement, ran) = match joined {
-            Ok((_, ended)) => ended,
-            // not the task's code, whose panics are caught; what it leaves behind may still panic as it is dropped
-            Err(error) => (running.settle_panic(error), running.since.elapsed()),
-        };
-        Some(Ended { lane: running.lane, settlement, ran: Some(ran) })
+    pub(super) async fn ended(&self) -> Vec<Ended> {
+        loop {
+            let news = self.0.news.notified();
+            let ended = self.0.lock().take_ended();
+            if !ended.is_empty() {
+                return ended;
+            }
+            news.await;
+        }
     }
 
     /// Takes out what waits and was cancelled meanwhile.
-    pub(super) fn take_cancelled(&mut self) -> Vec<Ended> {
-        let (taken, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+    pub(super) fn take_cancelled(&self) -> Vec<Ended> {
+        let mut attempts = self.0.lock();
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut attempts.waiting)
             .into_iter()
             .partition(|waiting| waiting.attempt.ctx.is_cancelled());
-        self.waiting = kept;
+        attempts.waiting = kept;
+        drop(attempts);
         let outcome = || Outcome::Cancelled { reason: "cancelled before it ran".into() };
         taken.into_iter().map(|waiting| waiting.ended(outcome())).collect()
     }
 
     /// Takes out all that waits, to be given back.
-    pub(super) fn take_waiting(&mut self) -> Vec<Ended> {
-        std::mem::take(&mut self.waiting)
-            .into_iter()
-            .map(|waiting| waiting.ended(Outcome::Released))
-            .collect()
+    pub(super) fn take_waiting(&self) -> Vec<Ended> {
+        let waiting = std::mem::take(&mut self.0.lock().waiting);
+        waiting.into_iter().map(|waiting| waiting.ended(Outcome::Released)).collect()
+    }
+
+    /// Whether some wait for their start.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.0.lock().waiting.is_empty()
     }
 
     /// Whether every slot is taken, and others wait for one.
-    pub(super) fn queues_for_slots(&self, slots: Slots) -> bool {
-        !self.waiting.is_empty() && self.attempts.len() >= slots.all as usize
+    pub(super) fn queues_for_slots(&self) -> bool {
+        let attempts = self.0.lock();
+        !attempts.waiting.is_empty() && attempts.running >= attempts.slots.all
     }
 
     /// How long ago the last attempt was started, while some run.
     pub(super) fn youngest(&self) -> Option<Duration> {
-        self.started.filter(|_| !self.running.is_empty()).map(|started| started.elapsed())
+        let attempts = self.0.lock();
+        attempts.started.filter(|_| attempts.running > 0).map(|started| started.elapsed())
+    }
+}
+
+impl Drop for Bench {
+    /// What runs is dropped with its worker.
+    fn drop(&mut self) {
+        let runners = std::mem::take(&mut self.0.lock().runners);
+        drop(runners);
     }
 }
 
 impl Waiting {
+    fn is_quick(&self) -> bool {
+        self.attempt.registered().pace.is_quick()
+    }
+
     fn ended(self, outcome: Outcome) -> Ended {
-        Ended { lane: self.lane, settlement: Settlement::new(self.attempt.delivery(), outcome), ran: None }
+        let settlement = Settlement::new(self.attempt.ctx.delivery().clone(), outcome);
+        Ended { lane: self.lane, held: self.held, settlement, ran: None }
     }
 }
 
-impl Running {
-    fn settle_panic(&self, error: JoinError) -> Settlement {
-        let outcome = match error.try_into_panic() {
-            Ok(payload) => {
-                let told = format!("it panicked outside its code: {}", panic::text(&*payload));
-                let error = TaskError::retry(told).stored_as(FailureKind::Panic);
-                classify(How::Returned(Err(error)), self.delivery.record.failures, self.rules)
-            }
-            Err(_) => Outcome::Released,
-        };
-        Settlement::new(self.delivery.clone(), outcome)
+impl Attempts {
+    fn take_ended(&mut self) -> Vec<Ended> {
+        while self.runners.try_join_next().is_some() {}
+        std::mem::take(&mut self.ended)
     }
+
+    /// The place in `waiting` of the next that may start.
+    fn next(&self) -> Option<usize> {
+        if self.running >= self.slots.all {
+            return None;
+        }
+        let blocked = self.blocking >= self.slots.blocking;
+        self.waiting.iter().position(|waiting| !(blocked && waiting.attempt.blocking()))
+    }
+
+    /// How many runners should be about to take an attempt.
+    fn wanted(&self) -> usize {
+        match self.next() {
+            None => 0,
+            Some(next) if self.waiting[next].is_quick() => 1,
+            Some(_) => {
+                let cores = self.slots.blocking.saturating_sub(self.blocking) as usize;
+                let blocking = self.waiting.iter().filter(|waiting| waiting.attempt.blocking()).count();
+                let may_start = self.waiting.len() - blocking.saturating_sub(cores);
+                may_start.min(self.slots.all.saturating_sub(self.running) as usize)
+            }
+        }
+    }
+
+    /// Takes the next attempt for a runner that is about to; another than a quick one only if the runner has `fresh`ly
+    /// come to its thread. Who takes a quick one is about to take the next, too.
+    fn take(&mut self, fresh: bool) -> Option<Taken> {
+        let next = self.next().map(|next| (next, self.waiting[next].is_quick()));
+        let Some((next, quick)) = next.filter(|(_, quick)| fresh || *quick) else {
+            self.taking -= 1;
+            return None;
+        };
+        let Waiting { lane, held, attempt } = self.waiting.remove(next)?;
+        self.taking -= usize::from(!quick);
+        self.running += 1;
+        self.blocking += u32::from(attempt.blocking());
+        let began = Instant::now();
+        self.started = Some(began);
+        Some(Taken { lane, held, attempt, quick, began })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that runners take what may start.
+    fn go_on(self: &Arc<Self>, attempts: &mut Attempts) {
+        while attempts.taking < attempts.wanted() {
+            attempts.taking += 1;
+            attempts.runners.spawn(self.clone().run());
+        }
+    }
+
+    /// What a runner takes next; if it is not for this one, another is started.
+    fn take(self: &Arc<Self>, fresh: bool) -> Option<Taken> {
+        let mut attempts = self.lock();
+        let taken = attempts.take(fresh);
+        if taken.is_none() {
+            self.go_on(&mut attempts);
+        }
+        taken
+    }
+
+    /// The runner of a quick kind waits with an attempt: another takes those that follow.
+    fn pass_on(self: &Arc<Self>) {
+        let mut attempts = self.lock();
+        attempts.taking -= 1;
+        self.go_on(&mut attempts);
+    }
+
+    /// An attempt has ended, of a runner that may be about to take the next. Whether it is from now on.
+    fn end(&self, ended: Ended, blocking: bool, takes: bool) -> bool {
+        let mut attempts = self.lock();
+        attempts.running -= 1;
+        attempts.blocking -= u32::from(blocking);
+        attempts.ended.push(ended);
+        let first = attempts.ended.len() == 1;
+        let more = !takes && attempts.taking < attempts.wanted();
+        attempts.taking += usize::from(more);
+        drop(attempts);
+        if first {
+            self.news.notify_one();
+        }
+        takes || more
+    }
+
+    /// A runner, from the moment on when it is about to take an attempt.
+    async fn run(self: Arc<Self>) {
+        let (mut turn, mut used, mut fresh) = (Instant::now(), thread_time(), true);
+        while let Some(Taken { lane, held, attempt, quick, began }) = self.take(fresh) {
+            let (registered, rules, blocking) =
+                (attempt.registered().clone(), attempt.rules(), attempt.blocking());
+            let delivery = attempt.ctx.delivery().clone();
+            let mut takes = quick;
+            // not only the task's code: what it leaves behind may panic as it is dropped
+            let mut run = pin!(caught_future(attempt.run()));
+            let first = std::future::poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await;
+            let outcome = match first {
+                Poll::Ready(outcome) => {
+                    let mut busy = began.elapsed();
+                    if busy > Pace::QUICK {
+                        // the thread may have stood still meanwhile: that is not the task's doing
+                        busy = busy.min(thread_time().saturating_sub(used));
+                    }
+                    registered.pace.ended_at_once(busy);
+                    outcome
+                }
+                Poll::Pending => {
+                    if std::mem::take(&mut takes) {
+                        self.pass_on();
+                    }
+                    registered.pace.waited();
+                    run.await
+                }
+            };
+            let outcome = outcome
+                .unwrap_or_else(|panic| classify(How::Returned(Err(panic)), delivery.record.failures, rules));
+            let settlement = Settlement::new(delivery, outcome);
+            let ended = Ended { lane, held, settlement, ran: Some(began.elapsed()) };
+            if !self.end(ended, blocking, takes) {
+                return;
+            }
+            fresh = !takes;
+            if fresh || turn.elapsed() > TURN {
+                // what has ended is settled first
+                yield_now().await;
+                (turn, used) = (Instant::now(), thread_time());
+            }
+        }
+    }
+}
+
+/// The processor time of this thread.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

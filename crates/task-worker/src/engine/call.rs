@@ -33,6 +33,7 @@ pub(super) enum Answer {
     Settled {
         lane: usize,
         worker: Incarnation,
+        settlements: Vec<Settlement>,
         settled: Result<SettleReply, QueueError>,
     },
     /// What is left in all queues, if that can be told.
@@ -120,7 +121,7 @@ impl Caller {
                 Some(Err(_)) | None => self.until_claimed(claim).await,
             });
         }
-        Answer::Settled { lane, worker, settled }
+        Answer::Settled { lane, worker, settlements: request.settlements, settled }
     }
 
     /// Signs off: until it is answered, or the time is over.

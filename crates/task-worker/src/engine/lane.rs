@@ -21,8 +21,8 @@ pub(super) struct Lane {
     /// it that arrives late may take tasks, and nobody would ask for them by another.
     number: u64,
     pub(super) claim: Option<UnderWay>,
-    /// Ends that are on their way to the queue.
-    pub(super) settling: Vec<Settlement>,
+    /// How many ends are on their way to the queue.
+    pub(super) settling: usize,
     /// Ends that are to be sent.
     pub(super) unsettled: Vec<Settlement>,
     /// Claims in a row that found nothing.
@@ -50,7 +50,7 @@ impl Lane {
             standing: Standing::new(weight),
             number: 1,
             claim: None,
-            settling: Vec::new(),
+            settling: 0,
             unsettled: Vec::new(),
             dry: 0,
             due_later: false,
@@ -101,20 +101,25 @@ impl Lane {
         }
     }
 
-    /// The ends to send now, moved to `settling`.
+    /// The ends to send now, counted in `settling`.
     pub(super) fn take_unsettled(&mut self) -> Vec<Settlement> {
-        if !self.settling.is_empty() {
+        if self.settling > 0 {
             return Vec::new();
         }
         // what is given back goes to the front, where a claim of our own that still waits would take it again
         let claiming = self.claim.is_some();
         let now = |end: &mut Settlement| !claiming || end.outcome != Outcome::Released;
-        self.settling = self.unsettled.extract_if(.., now).take(Batch::MAX).collect();
-        self.settling.clone()
+        let settling: Vec<_> = if !claiming && self.unsettled.len() <= Batch::MAX {
+            std::mem::take(&mut self.unsettled)
+        } else {
+            self.unsettled.extract_if(.., now).take(Batch::MAX).collect()
+        };
+        self.settling = settling.len();
+        settling
     }
 
     pub(super) fn owed(&self) -> usize {
-        self.unsettled.len() + self.settling.len()
+        self.unsettled.len() + self.settling
     }
 
     /// Starts afresh, under another incarnation: what is still to be settled is not its own any more.

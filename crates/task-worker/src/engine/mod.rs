@@ -54,6 +54,10 @@ pub(crate) struct Engine {
     lanes: Vec<Lane>,
     calls: JoinSet<Answer>,
     bench: Bench,
+    /// How many attempts came so far: the last one's number on the board.
+    received: u64,
+    /// How many of those that it holds are suspects.
+    suspects: u32,
     /// Messages that it can't read, kept for a moment.
     put_off: u32,
     /// Their names, which are names of the registry.
@@ -91,7 +95,9 @@ impl Engine {
             board: Arc::new(Board::new(settings.incarnation)),
             lanes: settings.queues.iter().map(|(name, weight)| Lane::new(name.clone(), *weight)).collect(),
             calls: JoinSet::new(),
-            bench: Bench::default(),
+            bench: Bench::new(settings.slots),
+            received: 0,
+            suspects: 0,
             put_off: 0,
             unreadable: BTreeSet::new(),
             books: Books { concurrency: settings.slots.all, ..Books::default() },
@@ -128,22 +134,21 @@ impl Engine {
             if self.stopping && self.calls.is_empty() && self.books.holds_nothing() {
                 break;
             }
-            let stuck = self.bench.queues_for_slots(self.slots).then(|| Instant::now() + STUCK);
+            let stuck = self.bench.has_waiting().then(|| Instant::now() + STUCK);
             // each branch can be lost without harm: joins, receives and the watch keep what was not taken
             tokio::select! {
-                Some(ended) = self.bench.next() => {
-                    self.ended(ended);
-                    // those that ended at the same time travel together
-                    while let Some(ended) = self.bench.next_now() {
-                        self.ended(ended);
-                    }
-                }
+                // those that ended at the same time travel together
+                ended = self.bench.ended() => self.ended(ended),
                 // a call can't panic: what it calls is caught
                 Some(Ok(answer)) = self.calls.join_next() => self.answered(answer),
                 Some(told) = told.recv() => self.told(told, &status),
                 Ok(()) = stop.changed() => {}
                 Ok(()) = outage.changed() => {}
-                () = at(stuck) => self.give_back_waiting(),
+                () = at(stuck) => {
+                    if self.bench.queues_for_slots() {
+                        self.give_back_waiting();
+                    }
+                }
                 () = at(self.deadline) => {
                     if self.last {
                         break;

@@ -4,7 +4,6 @@ use task_core::{
     Claimed, Delivery, Incarnation, Outcome, SettleAnswer, SettleReply, Settlement, WorkerCommand,
 };
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Engine,
@@ -32,12 +31,12 @@ impl Engine {
                     Err(_) => self.closed(worker),
                 }
             }
-            Answer::Settled { lane, worker, settled } => {
-                let settling = std::mem::take(&mut self.lanes[lane].settling);
+            Answer::Settled { lane, worker, settlements, settled } => {
+                self.lanes[lane].settling = 0;
                 let current = worker == self.board.incarnation();
                 match settled {
                     Ok(SettleReply { answers, claimed, .. }) => {
-                        self.settled(&settling, &answers);
+                        self.settled(&settlements, &answers);
                         match claimed {
                             Some(Ok(claimed)) if current => self.received(lane, claimed),
                             Some(Err(_)) => self.closed(worker),
@@ -75,19 +74,24 @@ impl Engine {
         self.lanes[index].answered(brought, claimed.next_wake.is_some());
         let mut standings: Vec<_> = self.lanes.iter_mut().map(|lane| &mut lane.standing).collect();
         share::received(&mut standings, index, brought, claimed.more && brought > 0);
-        for delivery in claimed.tasks {
-            if self.stopping {
-                self.lanes[index].unsettled.push(Settlement::new(delivery, Outcome::Released));
-                continue;
-            }
-            let key = (delivery.record.queue.clone(), delivery.id().clone(), delivery.token);
+        if self.stopping {
+            let back = claimed.tasks.into_iter().map(|delivery| Settlement::new(delivery, Outcome::Released));
+            self.lanes[index].unsettled.extend(back);
+        } else {
+            self.take_in(index, claimed.tasks);
+        }
+        self.look_whether_drained();
+    }
+
+    fn take_in(&mut self, index: usize, tasks: Vec<Delivery>) {
+        let mut attempts = Vec::with_capacity(tasks.len());
+        for delivery in tasks {
             let suspect = delivery.suspect;
             match attempt::prepare(delivery, &self.registry, &self.settings, &self.caller) {
                 Ok(attempt) => {
-                    let stop = CancellationToken::new();
-                    let held = Held { ctx: attempt.ctx.clone(), stop: stop.clone(), suspect };
-                    self.board.held().insert(key, held);
-                    self.bench.push(index, attempt, stop);
+                    self.received += 1;
+                    self.suspects += u32::from(suspect);
+                    attempts.push((self.received, attempt));
                 }
                 Err(Unready::Ended(settlement)) => self.lanes[index].unsettled.push(settlement),
                 Err(Unready::PutOff(settlement)) => {
@@ -97,18 +101,29 @@ impl Engine {
                 }
             }
         }
-        self.look_whether_drained();
+        let mut held = self.board.held();
+        held.extend(attempts.iter().map(|(number, attempt)| (*number, Held { ctx: attempt.ctx.clone() })));
+        self.books.held = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        drop(held);
+        self.bench.push(index, attempts);
     }
 
-    pub(super) fn ended(&mut self, ended: Ended) {
-        let Ended { lane, settlement, ran } = ended;
-        let delivery = &settlement.delivery;
-        self.board.held().remove(&(delivery.record.queue.clone(), delivery.id().clone(), delivery.token));
-        if let Some(ran) = ran {
-            self.mean = Some(books::mean(self.mean, ran));
-            self.settings.observer.tell(delivery, ran, &settlement.outcome);
+    /// Attempts that are over.
+    pub(super) fn ended(&mut self, ended: Vec<Ended>) {
+        let mut held = self.board.held();
+        let gone: Vec<_> = ended.iter().map(|ended| held.remove(&ended.held)).collect();
+        self.books.held = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        drop(held);
+        drop(gone); // the last of a context, and with it of what a task left in it
+        for Ended { lane, settlement, ran, .. } in ended {
+            let delivery = &settlement.delivery;
+            self.suspects -= u32::from(delivery.suspect);
+            if let Some(ran) = ran {
+                self.mean = Some(books::mean(self.mean, ran));
+                self.settings.observer.tell(delivery, ran, &settlement.outcome);
+            }
+            self.owe(lane, settlement);
         }
-        self.owe(lane, settlement);
     }
 
     /// Once a name: such a message comes by again and again.
@@ -128,9 +143,8 @@ impl Engine {
     }
 
     pub(super) fn give_back_waiting(&mut self) {
-        for ended in self.bench.take_waiting() {
-            self.ended(ended);
-        }
+        let ended = self.bench.take_waiting();
+        self.ended(ended);
     }
 
     pub(super) fn set_run_empty(&mut self, lane: usize, run_empty: bool) {
@@ -170,9 +184,8 @@ impl Engine {
                 }
             }
             Told::Cancelled => {
-                for ended in self.bench.take_cancelled() {
-                    self.ended(ended);
-                }
+                let ended = self.bench.take_cancelled();
+                self.ended(ended);
             }
             Told::Command(WorkerCommand::Pause) => self.paused = true,
             Told::Command(WorkerCommand::Resume) => self.paused = false,
