@@ -73,7 +73,11 @@ impl Folder {
 
     /// The same of another program.
     pub fn start_of(&self, program: &str, line: &str) -> Running {
-        let mut command = self.command_of(program, line);
+        self.spawn(self.command_of(program, line))
+    }
+
+    /// The same of a command that was told more.
+    pub fn spawn(&self, mut command: Command) -> Running {
         let log = NamedTempFile::new_in(self.folder.path()).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -127,6 +131,11 @@ impl Running {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("no line of JSON; stderr:\n{}", self.stderr()))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends it a signal.

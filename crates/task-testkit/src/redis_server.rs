@@ -39,6 +39,11 @@ impl RedisServer {
         self.port
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its address, `127.0.0.1:PORT`, as a queue URL.
     pub fn url(&self) -> String {
         format!("127.0.0.1:{}", self.port)

@@ -1,0 +1,149 @@
+//! What goes wrong.
+
+use std::time::Duration;
+
+use chaos::now;
+use fastrand::Rng;
+use tokio::{task::block_in_place, time::sleep};
+
+use crate::{proxy::Weather, stage::Stage, system};
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident: $words:literal,)*) => {
+        /// A fault.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Fault { $($(#[$doc])* $name,)* }
+
+        impl Fault {
+            /// Each of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What it is called.
+            pub(crate) fn words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    WorkerKilled: "kill -9 of a worker under the orchestrator",
+    OrchestratorKilled: "kill -9 of the orchestrator",
+    LoneWorkerKilled: "kill -9 of a worker without orchestrator",
+    AllKilled: "kill -9 of orchestrator and workers together",
+    WorkerFrozen: "a worker stopped for two leases",
+    AllFrozen: "orchestrator and workers stopped for two leases",
+    ClientsKilled: "CLIENT KILL of all connections",
+    ScriptsFlushed: "SCRIPT FLUSH",
+    Latency: "a latency of 20 to 80 ms",
+    Cut: "half of all connections cut",
+    NobodyLetIn: "all connections cut, and none let in for 3 s",
+    HalfOpen: "all connections half open",
+    ReplyLost: "half of all connections lose a reply",
+    ServerKilled: "kill -9 of redis-server, back after 1 s",
+    ServerRestarted: "kill -9 of redis-server, ten times at once",
+    ServerStalled: "redis-server stopped for longer than a lease",
+    MemoryFull: "redis-server out of memory",
+}
+
+/// Of a worker, as it is by default.
+const LEASE: Duration = Duration::from_secs(12);
+
+/// A fault that happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Injected {
+    pub(crate) fault: Fault,
+    /// When it began.
+    pub(crate) at: u64,
+    /// When everything was there again that had been taken away.
+    pub(crate) over: u64,
+    /// The processes whose tasks others must take over.
+    pub(crate) victims: Vec<u32>,
+}
+
+impl Fault {
+    /// Whether it lasts for some leases.
+    pub(crate) fn is_long(self) -> bool {
+        matches!(self, Self::WorkerFrozen | Self::AllFrozen | Self::ServerStalled)
+    }
+
+    /// Lets it happen, and returns once it is over. Where it sleeps, that is how long the fault lasts.
+    pub(crate) async fn inject(self, stage: &mut Stage, rng: &mut Rng) -> Injected {
+        let at = now();
+        let mut victims = Vec::new();
+        match self {
+            Self::WorkerKilled => {
+                let workers = stage.fleet.workers();
+                if let Some(worker) = rng.choice(&workers) {
+                    stage.fleet.kill(*worker);
+                    victims.push(*worker);
+                }
+            }
+            Self::LoneWorkerKilled => victims.push(stage.fleet.kill_lone()),
+            Self::OrchestratorKilled => stage.fleet.replace_service(),
+            Self::AllKilled => victims = stage.fleet.kill_all(),
+            Self::WorkerFrozen => {
+                let all = [stage.fleet.workers(), vec![stage.fleet.lone_worker()]].concat();
+                victims.extend(rng.choice(&all));
+                stage.fleet.freeze(&victims);
+                sleep(2 * LEASE).await;
+                stage.fleet.thaw(&victims);
+            }
+            Self::AllFrozen => {
+                let all = stage.fleet.all();
+                stage.fleet.freeze(&all);
+                sleep(2 * LEASE).await;
+                stage.fleet.thaw(&all);
+            }
+            Self::ClientsKilled => {
+                for kind in ["normal", "pubsub"] {
+                    stage.server.command(&["client", "kill", "type", kind]);
+                }
+            }
+            Self::ScriptsFlushed => drop(stage.server.command(&["script", "flush"])),
+            Self::Latency => {
+                stage.proxy.set(Weather::Slow(Duration::from_millis(rng.u64(20..80))));
+                sleep(Duration::from_secs(3)).await;
+                stage.proxy.set(Weather::Fair);
+            }
+            Self::Cut => stage.proxy.cut(50, rng),
+            Self::NobodyLetIn => {
+                stage.proxy.set(Weather::Closed);
+                stage.proxy.cut(100, rng);
+                sleep(Duration::from_secs(3)).await;
+                stage.proxy.set(Weather::Fair);
+            }
+            Self::HalfOpen => {
+                stage.proxy.set(Weather::Silent);
+                sleep(Duration::from_secs(1)).await;
+                stage.proxy.set(Weather::Fair);
+            }
+            Self::ReplyLost => stage.proxy.lose_replies(50, rng),
+            Self::ServerKilled => {
+                block_in_place(|| stage.server.kill());
+                sleep(Duration::from_secs(1)).await;
+                block_in_place(|| stage.server.start_again());
+            }
+            Self::ServerRestarted => {
+                for _ in 0..10 {
+                    block_in_place(|| {
+                        stage.server.kill();
+                        stage.server.start_again();
+                    });
+                    sleep(Duration::from_millis(rng.u64(0..200))).await;
+                }
+            }
+            Self::ServerStalled => {
+                system::stop(stage.server.pid());
+                sleep(LEASE + Duration::from_secs(2)).await;
+                system::go_on(stage.server.pid());
+            }
+            Self::MemoryFull => {
+                stage.server.command(&["config", "set", "maxmemory", "1"]);
+                sleep(Duration::from_secs(2)).await;
+                stage.server.command(&["config", "set", "maxmemory", "0"]);
+            }
+        }
+        Injected { fault: self, at, over: now(), victims }
+    }
+}

@@ -1,0 +1,186 @@
+//! A server, a proxy before it, the processes that work, and the apps that give them work.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+use fastrand::Rng;
+use task_core::{Filter, Name, Queue as _, QueueStats, ResultMessage, TaskQueue, TaskStatus};
+use task_queue_redis::RedisQueue;
+use task_testkit::RedisServer;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    book::Book,
+    fleet::Fleet,
+    load::{App, Entry, Shared},
+    proxy::Proxy,
+};
+
+pub(crate) const Q: Name = Name::DEFAULT_QUEUE;
+
+/// Longer than a lease, a grace after an outage, and a claim that waits, on a machine that does much else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// How often is looked for what nobody tells us of.
+const LOOK: Duration = Duration::from_millis(10);
+
+pub(crate) struct Stage {
+    pub(crate) server: RedisServer,
+    pub(crate) proxy: Proxy,
+    pub(crate) fleet: Fleet,
+    pub(crate) book: Arc<Mutex<Book>>,
+    pub(crate) shared: Arc<Shared>,
+    /// When the server may have lost what it acknowledged.
+    pub(crate) losses: Vec<Range<u64>>,
+    pub(crate) clock_was_set: bool,
+    apps: Vec<JoinHandle<Vec<Entry>>>,
+    stop: watch::Sender<bool>,
+    reading: JoinHandle<()>,
+}
+
+impl Stage {
+    /// A server with these arguments, with two apps whose tasks follow from the seed.
+    pub(crate) async fn open(seed: u64, args: &[&str]) -> Self {
+        let server = RedisServer::start(args);
+        let proxy = Proxy::before(server.port()).await;
+        let fleet = Fleet::start(&proxy.url());
+        let book = Arc::new(Mutex::new(Book::new(fleet.ledger())));
+        let (shared, stop) = (Arc::new(Shared::default()), watch::Sender::new(false));
+        let reading = tokio::spawn(read(book.clone(), shared.clone()));
+        let mut apps = Vec::new();
+        for number in 0..2 {
+            let queue = TaskQueue::new(RedisQueue::connect(&proxy.url()).await.unwrap());
+            let rng = Rng::with_seed(seed.wrapping_add(number));
+            let (shared, stop) = (shared.clone(), stop.subscribe());
+            apps.push(tokio::spawn(App { number: number as usize, queue, rng, shared, stop }.live()));
+        }
+        let (losses, clock_was_set) = (Vec::new(), false);
+        Self { server, proxy, fleet, book, shared, losses, clock_was_set, apps, stop, reading }
+    }
+
+    /// The queue as somebody sees it whom no fault concerns.
+    pub(crate) async fn direct(&self) -> TaskQueue {
+        TaskQueue::new(RedisQueue::connect(&self.server.url()).await.unwrap())
+    }
+
+    /// Waits until so many more tasks were run.
+    pub(crate) async fn progress(&self, more: usize) {
+        let target = self.shared.ended.load(Ordering::Relaxed) + more;
+        self.until("tasks are run", || self.shared.ended.load(Ordering::Relaxed) >= target).await;
+    }
+
+    pub(crate) async fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !is() {
+            assert!(Instant::now() < end, "it never came that {what}:\n{}", self.fleet.log());
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Lets the apps come to their end; answers with what they enqueued.
+    pub(crate) async fn close_apps(&mut self) -> Vec<Entry> {
+        self.stop.send_replace(true);
+        let mut entries = Vec::new();
+        for app in self.apps.drain(..) {
+            entries.extend(app.await.unwrap());
+        }
+        entries
+    }
+
+    /// Waits until every task is final, and answers how the queue stands then.
+    pub(crate) async fn drained(&self) -> QueueStats {
+        let (queue, end) = (self.direct().await, Instant::now() + PATIENCE);
+        loop {
+            // stats do housekeeping, so they are asked only now and then: workers must not depend on them
+            let stats = queue.stats(&Q).await.unwrap();
+            if stats.live() == 0 {
+                return stats;
+            }
+            if Instant::now() > end {
+                let mut filter = Filter::new(20);
+                filter.status = Some(TaskStatus::Running);
+                let running = queue.list(&Q, filter).await.unwrap().tasks;
+                panic!("stuck: {stats:#?}\n{running:#?}\n{}", self.fleet.log());
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Everything that the queue knows.
+    pub(crate) async fn records(&self) -> BTreeMap<String, ResultMessage> {
+        let (queue, mut records, mut cursor) = (self.direct().await, BTreeMap::new(), None);
+        loop {
+            let mut filter = Filter::new(1000);
+            filter.cursor = cursor;
+            let page = queue.list(&Q, filter).await.unwrap();
+            for record in page.tasks {
+                let twice = records.insert(record.id.to_string(), record);
+                assert!(twice.is_none(), "listed twice: {twice:?}");
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return records;
+            }
+        }
+    }
+
+    /// What contradicts itself in the store now.
+    pub(crate) fn contradictions(&self) -> Vec<String> {
+        let script = include_str!("keyspace.lua");
+        let said = self.server.command(&["eval", script, "1", "tf:{tasks}"]);
+        said.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Ends the workers, lets a week and more pass, and answers which structures are left that should not be.
+    pub(crate) async fn left_over(self) -> Vec<String> {
+        self.reading.abort();
+        for (code, said) in self.fleet.stop() {
+            // one that was killed has no code
+            assert!(code.is_none_or(|code| code == 0), "{code:?}: {said}");
+        }
+        let redis = RedisQueue::connect(&self.server.url()).await.unwrap();
+        for _ in 0..3 {
+            redis.advance_clock(&Q, Duration::from_secs(3 * 24 * 3600), true).await.unwrap();
+            redis.stats(&Q).await.unwrap();
+        }
+        let end = Instant::now() + PATIENCE;
+        while self.server.command(&["hlen", "tf:{tasks}:tasks"]) != "0" {
+            assert!(Instant::now() < end, "records stay: {}", self.server.command(&["keys", "*"]));
+            redis.stats(&Q).await.unwrap();
+        }
+        let bounded = ["meta", "run", "state", "wake"];
+        let keys = self.server.command(&["keys", "tf:{tasks}:*"]);
+        let left = keys.lines().filter(|key| {
+            let structure = key.strip_prefix("tf:{tasks}:").unwrap();
+            // what has an end of its own is no leak
+            !bounded.contains(&structure) && self.server.command(&["pttl", key]) == "-1"
+        });
+        let mut left: Vec<String> = left.map(str::to_owned).collect();
+        for (hash, most) in [("run", 1), ("state", 1), ("meta", 32)] {
+            let length = self.server.command(&["hlen", &format!("tf:{{tasks}}:{hash}")]);
+            if length.parse::<usize>().unwrap() > most {
+                left.push(format!("{hash} with {length} fields"));
+            }
+        }
+        left
+    }
+}
+
+async fn read(book: Arc<Mutex<Book>>, shared: Arc<Shared>) {
+    loop {
+        let ended = {
+            let mut book = book.lock().unwrap();
+            book.read().unwrap();
+            book.ended.len()
+        };
+        shared.ended.store(ended, Ordering::Relaxed);
+        sleep(LOOK).await;
+    }
+}

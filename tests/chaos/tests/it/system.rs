@@ -1,0 +1,41 @@
+//! Processes, known by their numbers.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+use task_tests::has_ended;
+
+fn send(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+pub(crate) fn kill(pid: u32) {
+    send(pid, Signal::KILL);
+}
+
+/// It does nothing any more, and doesn't know it.
+pub(crate) fn stop(pid: u32) {
+    send(pid, Signal::STOP);
+}
+
+pub(crate) fn go_on(pid: u32) {
+    send(pid, Signal::CONT);
+}
+
+/// The processes whose parent this is, and which have not ended, in their order.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_child = |pid: &String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let of = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        of == Some(parent) && !has_ended(pid)
+    };
+    let mut found: Vec<u32> = processes
+        .filter(|name| name.parse::<u32>().is_ok())
+        .filter(is_child)
+        .filter_map(|pid| pid.parse().ok())
+        .collect();
+    found.sort_unstable();
+    found
+}
