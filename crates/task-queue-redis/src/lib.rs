@@ -23,6 +23,8 @@ mod dial;
 mod enqueue;
 mod error;
 mod explain;
+#[cfg(test)]
+mod fuzz;
 mod ids;
 mod info;
 mod keys;
