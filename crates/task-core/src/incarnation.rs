@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Incarnation {
 ///
 /// Unique by construction, since an incarnation numbers its claims and no two share one, so no counter of the
 /// backend has to survive a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Token {
     /// Who claimed.
     pub worker: Incarnation,

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{AttemptError, Failure, Name, Outcome, TaskId, TaskMessage, TaskStatus, Timestamp};
 
@@ -54,7 +55,7 @@ pub struct ResultMessage {
 }
 
 /// How far a running task says it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Progress {
     /// From 0 to 1.

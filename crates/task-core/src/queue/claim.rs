@@ -1,11 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{Incarnation, Name, ResultMessage, TaskId, TaskMessage, Token, WireError};
 
 /// What a worker says of itself when it registers. It stays the same for the life of the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Registration {
     /// WORKER_ID: for people; may repeat.
@@ -40,7 +41,7 @@ impl Registration {
 }
 
 /// A worker's wish for tasks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Claim {
     /// The named queue.

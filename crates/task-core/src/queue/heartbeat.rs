@@ -1,5 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Incarnation, Name, Progress, Registration, TaskId, Token, WorkerCommand};
 
 /// A worker's sign of life in one named queue.
@@ -28,7 +30,7 @@ impl Heartbeat {
 }
 
 /// How far a running task says it is. With a token that is not the current one it changes nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProgressUpdate {
     /// The task.

@@ -1,11 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{Claim, Claimed, Delivery, Failure, Name, QueueError};
 
 /// How an attempt ends. Exhaustive on purpose: a backend must handle each.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It returned a value: COMPLETED, also after a cancel was asked for.
     Completed {

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Incarnation, Name, ResultMessage, TaskStatus, Timestamp, format_duration};
 
@@ -91,7 +91,7 @@ impl QueueStats {
 }
 
 /// What has happened in a named queue since it began; these only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Totals {
     /// Tasks taken in.
