@@ -17,7 +17,7 @@ impl Builder {
     pub const KEEP_REPLAYABLE: usize = 100_000;
 
     pub(crate) fn new() -> Self {
-        Self(Limits { waiting: None, completed: Self::KEEP_COMPLETED, replayable: Self::KEEP_REPLAYABLE })
+        Self(Limits::default())
     }
 
     /// Each named queue takes in no more while so many of its tasks are PENDING or RETRY; default: no limit.

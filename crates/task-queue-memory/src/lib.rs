@@ -36,7 +36,7 @@ mod builder;
 mod clock;
 mod named;
 mod queue;
-mod state;
+pub mod state;
 mod subscribers;
 
 pub use builder::Builder;

@@ -95,8 +95,7 @@ impl Named {
             let mut ready = pin!(self.ready.notified());
             changed.as_mut().enable();
             let granted = self.apply(clock, claim)?;
-            let answered = !granted.tasks.is_empty() || granted.run_empty || granted.over;
-            if answered || Instant::now() >= end {
+            if granted.is_answer() || Instant::now() >= end {
                 return Ok(granted);
             }
             // Whichever branch wins, the loop looks at everything again; a wake by `ready` that loses against another

@@ -6,10 +6,9 @@ use std::{
 };
 
 use task_core::{
-    BackendInfo, Batch, CancelAnswer, Capabilities, Claim, Claimed, Command, ControlAnswer, Delivery,
-    Durability, EnqueueReply, Explanation, Filter, FromUrl, Heartbeat, HeartbeatReply, Incarnation, Lookup,
-    Name, Page, Queue, QueueError, QueueStats, ResultMessage, SettleReply, SettleRequest, TaskId,
-    TaskMessage,
+    BackendInfo, Batch, CancelAnswer, Capabilities, Claim, Claimed, Command, ControlAnswer, Durability,
+    EnqueueReply, Explanation, Filter, FromUrl, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page,
+    Queue, QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskMessage,
 };
 
 use crate::{
@@ -17,8 +16,8 @@ use crate::{
     clock::Clock,
     named::Named,
     state::{
-        Cancel, Delete, End, Enqueue, Explain, Grant, Granted, Limits, List, Look, Message, NewTask, Purge,
-        Release, Replay, SetLimit, SetPaused, Settle, Stats, Stored, Tell, Tick,
+        Cancel, Delete, Enqueue, Explain, Limits, List, Look, Message, Purge, Release, Replay, SetLimit,
+        SetPaused, Settle, Stats, Tell, Tick,
     },
 };
 
@@ -99,57 +98,25 @@ impl MemoryQueue {
 
 impl Queue for MemoryQueue {
     async fn enqueue(&self, batch: Batch) -> Result<EnqueueReply, QueueError> {
-        if batch.messages.len() > Batch::MAX {
-            let wrong = format!("a batch of {} messages; it may have {}", batch.messages.len(), Batch::MAX);
-            return Err(QueueError::invalid(wrong));
-        }
-        if let Some(message) = batch.messages.iter().find(|message| message.queue != batch.queue) {
-            let (id, queue) = (&message.id, &message.queue);
-            let wrong = format!("task {id} is for queue `{queue}`, and its batch for `{}`", batch.queue);
-            return Err(QueueError::invalid(wrong));
-        }
-        let now = self.0.clock.now();
-        let tasks = batch.messages.into_iter().map(|message| NewTask::new(message, now)).collect();
-        let answers = self.get_or_make(&batch.queue).apply(&self.0.clock, Enqueue(tasks));
+        let queue = batch.queue.clone();
+        let enqueue = Enqueue::new(batch, self.0.clock.now())?;
+        let answers = self.get_or_make(&queue).apply(&self.0.clock, enqueue);
         Ok(EnqueueReply::new(answers, Durability::Process))
     }
 
     async fn dequeue(&self, claim: Claim) -> Result<Claimed, QueueError> {
         let granted = self.get_or_make(&claim.queue).claim(&self.0.clock, &claim).await;
-        granted.map(claimed).map_err(|_| QueueError::Closed(claim.worker))
+        granted.map(Into::into).map_err(|_| QueueError::Closed(claim.worker))
     }
 
     async fn settle(&self, request: SettleRequest) -> Result<SettleReply, QueueError> {
-        let SettleRequest { queue, settlements, then, .. } = request;
-        if settlements.len() > Batch::MAX {
-            let wrong = format!("a batch of {} settlements; it may have {}", settlements.len(), Batch::MAX);
-            return Err(QueueError::invalid(wrong));
-        }
-        if let Some(claim) = then.as_ref().filter(|claim| claim.queue != queue) {
-            let wrong = format!("settlements of queue `{queue}` with a claim on `{}`", claim.queue);
-            return Err(QueueError::invalid(wrong));
-        }
-        let ends = settlements.into_iter().map(|settlement| End {
-            id: settlement.delivery.id().clone(),
-            token: settlement.delivery.token,
-            outcome: settlement.outcome,
-        });
-        let ends = ends.collect();
-        let worker = then.as_ref().map(|claim| claim.worker);
-        let settled = self.get_or_make(&queue).apply(&self.0.clock, Settle { ends, then });
-        let mut reply = SettleReply::new(settled.answers);
-        reply.claimed = worker
-            .zip(settled.claimed)
-            .map(|(worker, granted)| granted.map(claimed).map_err(|_| QueueError::Closed(worker)));
-        Ok(reply)
+        let queue = request.queue.clone();
+        let settle = Settle::try_from(request)?;
+        Ok(self.get_or_make(&queue).apply(&self.0.clock, settle).into())
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
-        let told = self.get_or_make(&beat.queue).beat(&self.0.clock, beat).await;
-        let mut reply = HeartbeatReply::default();
-        (reply.closed, reply.run_empty) = (told.closed, told.run_empty);
-        (reply.cancel, reply.commands) = (told.cancel, told.commands);
-        Ok(reply)
+        Ok(self.get_or_make(&beat.queue).beat(&self.0.clock, beat).await.into())
     }
 
     async fn release(&self, queue: &Name, worker: Incarnation) -> Result<u64, QueueError> {
@@ -158,7 +125,7 @@ impl Queue for MemoryQueue {
 
     async fn result(&self, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
         let Some(named) = self.get(queue) else { return Ok(Lookup::NotFound) };
-        read(named.apply(&self.0.clock, Look(id)), queue, id)
+        named.apply(&self.0.clock, Look(id)).read(queue, id)
     }
 
     async fn info(&self) -> Result<BackendInfo, QueueError> {
@@ -167,12 +134,12 @@ impl Queue for MemoryQueue {
 
     async fn wait(&self, queue: &Name, id: &TaskId, timeout: Duration) -> Result<Lookup, QueueError> {
         let Some(named) = self.get(queue) else { return Ok(Lookup::NotFound) };
-        read(named.result(&self.0.clock, id, timeout).await, queue, id)
+        named.result(&self.0.clock, id, timeout).await.read(queue, id)
     }
 
     async fn cancel(&self, queue: &Name, id: &TaskId) -> Result<CancelAnswer, QueueError> {
         let Some(named) = self.get(queue) else { return Ok(CancelAnswer::NotFound) };
-        Ok(named.apply(&self.0.clock, Cancel(id)))
+        Ok(named.apply(&self.0.clock, Cancel(id.clone())))
     }
 
     async fn control(&self, queue: &Name, command: Command) -> Result<ControlAnswer, QueueError> {
@@ -180,8 +147,8 @@ impl Queue for MemoryQueue {
         Ok(match command {
             Command::Pause => named.apply(clock, SetPaused(true)),
             Command::Resume => named.apply(clock, SetPaused(false)),
-            Command::Replay(id) => named.apply(clock, Replay(&id)),
-            Command::Delete(id) => named.apply(clock, Delete(&id)),
+            Command::Replay(id) => named.apply(clock, Replay(id)),
+            Command::Delete(id) => named.apply(clock, Delete(id)),
             Command::Limit(limit) => named.apply(clock, SetLimit(limit)),
             Command::Tell(worker, command) => named.apply(clock, Tell(worker, command)),
             Command::Purge => ControlAnswer::Done(purge(&named, clock).await),
@@ -199,18 +166,13 @@ impl Queue for MemoryQueue {
 
     async fn list(&self, queue: &Name, filter: Filter) -> Result<Page, QueueError> {
         let Some(named) = self.get(queue) else { return Ok(Page::default()) };
-        let (entries, next) = named.apply(&self.0.clock, List(filter))?;
-        let mut tasks = Vec::with_capacity(entries.len());
-        for (id, stored) in entries {
-            tasks.extend(read(stored, queue, &id)?.into_found());
-        }
-        Ok(Page::new(tasks, next))
+        named.apply(&self.0.clock, List(filter))?.read(queue)
     }
 
     async fn explain(&self, queue: &Name, id: &TaskId) -> Result<Option<Explanation>, QueueError> {
         let Some(named) = self.get(queue) else { return Ok(None) };
         let (stored, reasons) = named.apply(&self.0.clock, Explain(id));
-        let record = read(stored, queue, id)?.into_found();
+        let record = stored.read(queue, id)?.into_found();
         Ok(record.map(|record| Explanation::new(record, reasons)))
     }
 
@@ -219,11 +181,8 @@ impl Queue for MemoryQueue {
     }
 
     async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
-        let Some(stored) = self.get(queue).and_then(|named| named.apply(&self.0.clock, Message(id))) else {
-            return Ok(None);
-        };
-        let message = TaskMessage::from_record(queue.clone(), id.clone(), &stored);
-        message.map(Some).map_err(|error| QueueError::Corrupt(format!("task {id}: {error}")))
+        let Some(named) = self.get(queue) else { return Ok(None) };
+        named.apply(&self.0.clock, Message(id))
     }
 }
 
@@ -243,27 +202,6 @@ async fn purge(named: &Named, clock: &Clock) -> u64 {
         tokio::task::yield_now().await;
     }
     purged
-}
-
-/// What a claim brought, its messages read.
-fn claimed(granted: Granted) -> Claimed {
-    let delivery = |Grant { token, stored, record }| Delivery::new(token, stored, record);
-    let mut claimed = Claimed::new(granted.tasks.into_iter().map(delivery).collect());
-    (claimed.more, claimed.next_wake) = (granted.more, granted.next_wake);
-    (claimed.run_empty, claimed.paused) = (granted.run_empty, granted.paused);
-    claimed
-}
-
-fn read(stored: Stored, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
-    Ok(match stored {
-        Stored::Live(record) => Lookup::Found(record),
-        Stored::Final(record) => {
-            let record = ResultMessage::from_record(queue.clone(), id.clone(), &record);
-            record.map_err(|error| QueueError::Corrupt(format!("the result of {id}: {error}")))?.into()
-        }
-        Stored::Expired => Lookup::Expired,
-        Stored::Missing => Lookup::NotFound,
-    })
 }
 
 impl FromUrl for MemoryQueue {

@@ -1,16 +1,18 @@
+use serde::{Deserialize, Serialize};
 use task_core::{CancelAnswer, Failure, FailureKind, TaskId, TaskStatus, Timestamp};
 
 use super::{Apply, State, places::Place, task::Task};
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cancel<'a>(pub(crate) &'a TaskId);
+/// Cancels a task: at once if it waits; if it runs, its worker is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cancel(pub TaskId);
 
-impl Apply for Cancel<'_> {
+impl Apply for Cancel {
     type Reply = CancelAnswer;
 
     fn apply(self, state: &mut State, now: Timestamp) -> CancelAnswer {
         state.housekeep(now);
-        let id = self.0;
+        let id = &self.0;
         let live = match state.tasks.get_mut(id) {
             None => return CancelAnswer::NotFound,
             Some(Task::Live(live)) => live,

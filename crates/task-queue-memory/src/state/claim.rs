@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use task_core::{Batch, Claim, Incarnation, ResultMessage, TaskId, TaskStatus, Timestamp, Token};
+use task_core::{
+    Batch, Claim, Claimed, Delivery, Incarnation, ResultMessage, TaskId, TaskStatus, Timestamp, Token,
+};
 
 use super::{
     Apply, State,
@@ -9,31 +11,64 @@ use super::{
     places::{Held, Place},
 };
 
-/// The answer to a claim; its deliveries are read after the queue is unlocked.
+/// The answer to a claim; its deliveries are read when it becomes a [`Claimed`], after the queue is unlocked.
 #[derive(Debug, Default)]
-pub(crate) struct Granted {
-    pub(crate) tasks: Vec<Grant>,
-    pub(crate) more: bool,
-    pub(crate) next_wake: Option<Duration>,
-    pub(crate) run_empty: bool,
-    pub(crate) paused: bool,
+pub struct Granted {
+    /// What it brought.
+    pub tasks: Vec<Grant>,
+    /// As [`Claimed::more`].
+    pub more: bool,
+    /// As [`Claimed::next_wake`].
+    pub next_wake: Option<Duration>,
+    /// As [`Claimed::run_empty`].
+    pub run_empty: bool,
+    /// As [`Claimed::paused`].
+    pub paused: bool,
     /// This claim was carried out before, or is too old: to wait brings nothing.
-    pub(crate) over: bool,
+    pub over: bool,
     /// Its worker runs a suspect: what becomes ready is not for it.
-    pub(crate) barred: bool,
+    pub barred: bool,
 }
 
 /// A task that a claim gave out.
 #[derive(Debug)]
-pub(crate) struct Grant {
-    pub(crate) token: Token,
-    pub(crate) stored: Bytes,
-    pub(crate) record: ResultMessage,
+pub struct Grant {
+    /// The right to settle it.
+    pub token: Token,
+    /// Its message as it is stored.
+    pub stored: Bytes,
+    /// What is known of it, at the start of this attempt.
+    pub record: ResultMessage,
 }
 
 /// The worker was released, or its lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WorkerClosed;
+pub struct WorkerClosed;
+
+impl Granted {
+    /// Whether there is something to answer, so that a claim which may wait does not.
+    pub fn is_answer(&self) -> bool {
+        !self.tasks.is_empty() || self.run_empty || self.over
+    }
+}
+
+impl From<Granted> for Claimed {
+    fn from(granted: Granted) -> Self {
+        let delivery = |Grant { token, stored, record }| Delivery::new(token, stored, record);
+        let mut claimed = Self::new(granted.tasks.into_iter().map(delivery).collect());
+        (claimed.more, claimed.next_wake) = (granted.more, granted.next_wake);
+        (claimed.run_empty, claimed.paused) = (granted.run_empty, granted.paused);
+        claimed
+    }
+}
+
+impl Apply for Claim {
+    type Reply = Result<Granted, WorkerClosed>;
+
+    fn apply(self, state: &mut State, now: Timestamp) -> Self::Reply {
+        (&self).apply(state, now)
+    }
+}
 
 impl Apply for &Claim {
     type Reply = Result<Granted, WorkerClosed>;

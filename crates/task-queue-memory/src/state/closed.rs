@@ -6,21 +6,24 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use task_core::{Incarnation, Timestamp};
 
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Entry {
     Released(u128),
     Ended(Incarnation),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Closed {
     /// Released, with when to forget it: closed in all generations.
+    #[serde(with = "super::snapshot::sorted")]
     released: HashMap<u128, Timestamp>,
     /// The lease ended: the next generation is welcome.
+    #[serde(with = "super::snapshot::sorted")]
     ended: HashMap<Incarnation, Timestamp>,
     order: VecDeque<(Timestamp, Entry)>,
 }

@@ -1,10 +1,11 @@
+use serde::{Deserialize, Serialize};
 use task_core::{ControlAnswer, FailureKind, Incarnation, TaskId, Timestamp, WorkerCommand};
 
 use super::{Apply, State};
 
 /// Gives nothing out, or gives out again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SetPaused(pub(crate) bool);
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct SetPaused(pub bool);
 
 impl Apply for SetPaused {
     type Reply = ControlAnswer;
@@ -18,8 +19,9 @@ impl Apply for SetPaused {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SetLimit(pub(crate) Option<u64>);
+/// Takes in no more tasks while so many wait; `None`: no limit.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct SetLimit(pub Option<u64>);
 
 impl Apply for SetLimit {
     type Reply = ControlAnswer;
@@ -31,8 +33,9 @@ impl Apply for SetLimit {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tell(pub(crate) Incarnation, pub(crate) WorkerCommand);
+/// Tells a worker something, which it hears with its next beat.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Tell(pub Incarnation, pub WorkerCommand);
 
 /// The most commands that wait for a worker to hear them; the oldest give way.
 const MOST: usize = 64;
@@ -53,8 +56,8 @@ impl Apply for Tell {
 }
 
 /// Cancels up to so many tasks that are PENDING or RETRY; answers how many.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Purge(pub(crate) usize);
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Purge(pub usize);
 
 impl Apply for Purge {
     type Reply = u64;

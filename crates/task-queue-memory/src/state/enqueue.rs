@@ -1,4 +1,6 @@
-use task_core::{Enqueued, ResultMessage, TaskMessage, Timestamp};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use task_core::{Batch, Enqueued, Name, QueueError, ResultMessage, TaskId, TaskMessage, Timestamp};
 
 use super::{
     Apply, State,
@@ -7,15 +9,16 @@ use super::{
 };
 
 /// A task to take in, encoded before the queue is locked.
-#[derive(Debug)]
-pub(crate) struct NewTask {
+#[derive(Clone, Debug)]
+pub struct NewTask {
     terms: Terms,
     record: ResultMessage,
     expires: Option<Timestamp>,
 }
 
 impl NewTask {
-    pub(crate) fn new(mut message: TaskMessage, now: Timestamp) -> Self {
+    /// A task that is enqueued at `now`, from which its delay and its expiry count.
+    pub fn new(mut message: TaskMessage, now: Timestamp) -> Self {
         message.enqueued_at = Some(now);
         Self {
             record: ResultMessage::pending(&message, now),
@@ -25,9 +28,44 @@ impl NewTask {
     }
 }
 
+/// As its message, in which it stands when it was enqueued: all the rest follows from that.
+impl Serialize for NewTask {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.record.queue, &self.record.id, &self.terms.stored).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for NewTask {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (queue, id, stored) = <(Name, TaskId, Bytes)>::deserialize(deserializer)?;
+        let message = TaskMessage::from_record(queue, id, &stored).map_err(de::Error::custom)?;
+        let now = message.enqueued_at.ok_or_else(|| de::Error::missing_field("enqueued_at"))?;
+        Ok(Self::new(message, now))
+    }
+}
+
 /// Takes tasks in, for each all or nothing.
-#[derive(Debug)]
-pub(crate) struct Enqueue(pub(crate) Vec<NewTask>);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enqueue(pub Vec<NewTask>);
+
+impl Enqueue {
+    /// A batch that is enqueued at `now`.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] if it is too large, or has a message for another queue.
+    pub fn new(batch: Batch, now: Timestamp) -> Result<Self, QueueError> {
+        if batch.messages.len() > Batch::MAX {
+            let wrong = format!("a batch of {} messages; it may have {}", batch.messages.len(), Batch::MAX);
+            return Err(QueueError::invalid(wrong));
+        }
+        if let Some(message) = batch.messages.iter().find(|message| message.queue != batch.queue) {
+            let (id, queue) = (&message.id, &message.queue);
+            let wrong = format!("task {id} is for queue `{queue}`, and its batch for `{}`", batch.queue);
+            return Err(QueueError::invalid(wrong));
+        }
+        Ok(Self(batch.messages.into_iter().map(|message| NewTask::new(message, now)).collect()))
+    }
+}
 
 impl Apply for Enqueue {
     type Reply = Vec<Enqueued>;

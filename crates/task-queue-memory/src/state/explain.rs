@@ -18,16 +18,21 @@ impl Apply for Explain<'_> {
 
     fn apply(self, state: &mut State, now: Timestamp) -> Self::Reply {
         state.housekeep(now);
-        let reasons = match state.tasks.get(self.0) {
-            Some(Task::Live(live)) => state.reasons(live, now),
-            Some(Task::Final(_)) => vec![Reason::Final],
-            Some(Task::Gone(_)) | None => Vec::new(),
-        };
-        (state.look(self.0, now), reasons)
+        state.explain(self.0, now)
     }
 }
 
 impl State {
+    /// What is known of a task, and every reason why it does not run.
+    pub fn explain(&self, id: &TaskId, now: Timestamp) -> (Stored, Vec<Reason>) {
+        let reasons = match self.tasks.get(id) {
+            Some(Task::Live(live)) => self.reasons(live, now),
+            Some(Task::Final(_)) => vec![Reason::Final],
+            Some(Task::Gone(_)) | None => Vec::new(),
+        };
+        (self.look(id, now), reasons)
+    }
+
     fn reasons(&self, live: &Live, now: Timestamp) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if let Place::Running(_) = live.place {

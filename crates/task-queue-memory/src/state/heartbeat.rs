@@ -1,26 +1,47 @@
 use std::sync::Arc;
 
-use task_core::{Incarnation, ProgressUpdate, Registration, TaskId, Timestamp, Token, WorkerCommand};
+use serde::{Deserialize, Serialize};
+use task_core::{
+    HeartbeatReply, Incarnation, ProgressUpdate, Registration, TaskId, Timestamp, Token, WorkerCommand,
+};
 
 use super::{Apply, State, places::Place};
 
 /// A worker's sign of life.
-#[derive(Debug)]
-pub(crate) struct Beat {
-    pub(crate) worker: Incarnation,
-    pub(crate) registration: Arc<Registration>,
-    pub(crate) busy: u32,
-    pub(crate) progress: Vec<ProgressUpdate>,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Beat {
+    /// Who lives.
+    pub worker: Incarnation,
+    /// What it says of itself.
+    pub registration: Arc<Registration>,
+    /// How many tasks it runs.
+    pub busy: u32,
+    /// How far they are.
+    pub progress: Vec<ProgressUpdate>,
 }
 
+/// The answer to a [`Beat`].
 #[derive(Debug, Default)]
-pub(crate) struct BeatReply {
-    pub(crate) closed: bool,
-    pub(crate) cancel: Vec<(TaskId, Token)>,
-    pub(crate) commands: Vec<WorkerCommand>,
-    pub(crate) run_empty: bool,
-    /// There is something in it that the worker was not told before.
-    pub(crate) news: bool,
+pub struct BeatReply {
+    /// As [`HeartbeatReply::closed`].
+    pub closed: bool,
+    /// As [`HeartbeatReply::cancel`].
+    pub cancel: Vec<(TaskId, Token)>,
+    /// As [`HeartbeatReply::commands`].
+    pub commands: Vec<WorkerCommand>,
+    /// As [`HeartbeatReply::run_empty`].
+    pub run_empty: bool,
+    /// There is something in it that the worker was not told before, so that a beat which may wait does not.
+    pub news: bool,
+}
+
+impl From<BeatReply> for HeartbeatReply {
+    fn from(told: BeatReply) -> Self {
+        let mut reply = Self::default();
+        (reply.closed, reply.run_empty) = (told.closed, told.run_empty);
+        (reply.cancel, reply.commands) = (told.cancel, told.commands);
+        reply
+    }
 }
 
 impl Apply for Beat {

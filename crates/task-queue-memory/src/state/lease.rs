@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use task_core::{
     Failure, FailureKind, Incarnation, Registration, TaskId, TaskStatus, Timestamp, WorkerCommand,
 };
@@ -21,7 +22,7 @@ const REAPED: usize = 16;
 const RELEASED: usize = 1000;
 
 /// A worker that is open.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Worker {
     pub(super) registration: Arc<Registration>,
     pub(super) since: Timestamp,
@@ -41,20 +42,20 @@ pub(super) struct Worker {
 }
 
 /// What a claim brought.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Remembered {
     pub(super) number: u64,
     pub(super) tasks: Vec<TaskId>,
 }
 
 /// A closed worker whose tasks are not all given back yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Dying {
     worker: Incarnation,
     cause: Cause,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Cause {
     Released,
     LeaseEnded,
@@ -168,8 +169,8 @@ impl State {
 }
 
 /// Closes a worker for good, in all its generations.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Release(pub(crate) Incarnation);
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Release(pub Incarnation);
 
 impl Apply for Release {
     /// How many tasks it held.

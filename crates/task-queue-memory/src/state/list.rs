@@ -3,7 +3,7 @@
 
 use std::{cmp::Reverse, ops::Bound};
 
-use task_core::{Filter, Incarnation, Name, QueueError, TaskId, TaskStatus, Timestamp};
+use task_core::{Filter, Incarnation, Name, Page, QueueError, TaskId, TaskStatus, Timestamp};
 
 use super::{
     Apply, State, Stored,
@@ -13,6 +13,29 @@ use super::{
 
 #[derive(Clone, Debug)]
 pub(crate) struct List(pub(crate) Filter);
+
+/// A page of a list; its final records are read when it becomes a [`Page`], after the queue is unlocked.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its tasks.
+    pub tasks: Vec<(TaskId, Stored)>,
+    /// Where to go on.
+    pub next: Option<String>,
+}
+
+impl Listed {
+    /// The same, read.
+    ///
+    /// # Errors
+    /// [`QueueError::Corrupt`] if a final record can't be read.
+    pub fn read(self, queue: &Name) -> Result<Page, QueueError> {
+        let mut tasks = Vec::with_capacity(self.tasks.len());
+        for (id, stored) in self.tasks {
+            tasks.extend(stored.read(queue, &id)?.into_found());
+        }
+        Ok(Page::new(tasks, self.next))
+    }
+}
 
 /// The most entries that one page looks at.
 const SCANNED: usize = 2_000;
@@ -35,7 +58,7 @@ const SECTIONS: [(&str, TaskStatus); 10] = [
 type Entry<'a> = (String, &'a TaskId);
 
 impl Apply for List {
-    type Reply = Result<(Vec<(TaskId, Stored)>, Option<String>), QueueError>;
+    type Reply = Result<Listed, QueueError>;
 
     fn apply(self, state: &mut State, now: Timestamp) -> Self::Reply {
         state.housekeep(now);
@@ -44,7 +67,11 @@ impl Apply for List {
 }
 
 impl State {
-    fn list(&self, filter: &Filter, now: Timestamp) -> <List as Apply>::Reply {
+    /// A page of its tasks.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] if the filter's cursor is none.
+    pub fn list(&self, filter: &Filter, now: Timestamp) -> Result<Listed, QueueError> {
         let limit = filter.limit.clamp(1, 1000);
         let (first, mut after) = match filter.cursor.as_deref() {
             None => (0, None),
@@ -68,11 +95,12 @@ impl State {
                     tasks.push((id.clone(), self.look(id, now)));
                 }
                 if tasks.len() == limit || scanned == SCANNED {
-                    return Ok((tasks, Some(format!("{section} {key}"))));
+                    let next = Some(format!("{section} {key}"));
+                    return Ok(Listed { tasks, next });
                 }
             }
         }
-        Ok((tasks, None))
+        Ok(Listed { tasks, next: None })
     }
 
     fn is_named(&self, id: &TaskId, name: Option<&Name>) -> bool {

@@ -2,6 +2,7 @@
 
 use std::{ops::Bound, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use task_core::{Failure, FailureKind, Name, TaskId, TaskStatus, Timestamp};
 
 use super::{
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const CHECK: Duration = Duration::from_secs(1);
 
 /// The tasks of one name.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct UnknownName {
     tasks: Lane,
     suspects: Lane,

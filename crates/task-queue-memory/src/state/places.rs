@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, btree_map},
 };
 
+use serde::{Deserialize, Serialize};
 use task_core::{Incarnation, TaskId, Timestamp, Token};
 
 /// A moment, and a number that tells entries of one moment apart and keeps their order.
@@ -15,7 +16,7 @@ pub(super) type Schedule = BTreeMap<TimeKey, TaskId>;
 pub(super) type LaneKey = (Reverse<u8>, i64);
 
 /// A running task's place among those of its worker: which claim brought it, and as which of that claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) worker: Incarnation,
     pub(super) claim: u64,
@@ -29,7 +30,7 @@ impl Held {
 }
 
 /// In which structure a live task lies, and under which key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Place {
     Ready(LaneKey),
     Suspect(LaneKey),
@@ -51,7 +52,7 @@ pub(super) enum End {
 }
 
 /// Tasks that wait for a worker.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lane {
     entries: BTreeMap<LaneKey, TaskId>,
     pushed: i64,
@@ -103,7 +104,7 @@ impl Lane {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Places {
     pub(super) ready: Lane,
     pub(super) suspects: Lane,

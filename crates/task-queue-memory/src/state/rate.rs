@@ -1,10 +1,11 @@
+use serde::{Deserialize, Serialize};
 use task_core::Timestamp;
 
 const SLOTS: usize = 13;
 const SLOT_MILLIS: u64 = 5_000;
 
 /// How often something happened in the last minute: twelve whole slots of five seconds, and the one that runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Rate {
     slots: [u32; SLOTS],
     /// The number of the slot that was counted in last.
@@ -18,7 +19,7 @@ impl Rate {
         *slot = slot.saturating_add(1);
     }
 
-    pub(super) fn per_minute(&mut self, now: Timestamp) -> f64 {
+    pub(super) fn per_minute(mut self, now: Timestamp) -> f64 {
         self.turn(now);
         let sum: f64 = self.slots.iter().map(|count| f64::from(*count)).sum();
         let millis = (SLOTS as u64 - 1) * SLOT_MILLIS + now.as_millis() % SLOT_MILLIS;

@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use task_core::{ControlAnswer, ResultMessage, TaskId, TaskStatus, Timestamp};
 
 use super::{
@@ -7,15 +8,15 @@ use super::{
 };
 
 /// Runs a FAILED or CANCELLED task again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Replay<'a>(pub(crate) &'a TaskId);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Replay(pub TaskId);
 
-impl Apply for Replay<'_> {
+impl Apply for Replay {
     type Reply = ControlAnswer;
 
     fn apply(self, state: &mut State, now: Timestamp) -> ControlAnswer {
         state.housekeep(now);
-        state.replay(self.0, now)
+        state.replay(&self.0, now)
     }
 }
 
@@ -59,19 +60,19 @@ impl State {
 }
 
 /// Forgets a final task, its id too.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Delete<'a>(pub(crate) &'a TaskId);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delete(pub TaskId);
 
-impl Apply for Delete<'_> {
+impl Apply for Delete {
     type Reply = ControlAnswer;
 
     fn apply(self, state: &mut State, now: Timestamp) -> ControlAnswer {
         state.housekeep(now);
-        match state.tasks.get(self.0) {
+        match state.tasks.get(&self.0) {
             None => ControlAnswer::NotFound,
             Some(Task::Live(live)) => ControlAnswer::WrongStatus(live.record.status),
             Some(Task::Final(_) | Task::Gone(_)) => {
-                state.forget(self.0);
+                state.forget(&self.0);
                 ControlAnswer::Done(1)
             }
         }

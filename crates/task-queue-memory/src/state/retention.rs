@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use task_core::{ResultMessage, TaskId, TaskStatus, Timestamp};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// Results that are kept, in several orders.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Finals {
     completed: BTreeMap<u64, TaskId>,
     failed: BTreeMap<u64, TaskId>,
@@ -48,6 +49,11 @@ impl Finals {
 
     pub(super) fn len(&self, status: TaskStatus) -> u64 {
         self.of(status).map_or(0, BTreeMap::len) as u64
+    }
+
+    /// When the next result is dropped, or the next id forgotten.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.ends.first_key_value().map(|(key, _)| key.0)
     }
 
     #[cfg(test)]

@@ -1,4 +1,8 @@
-use task_core::{Claim, Outcome, SettleAnswer, TaskId, TaskStatus, Timestamp, Token};
+use serde::{Deserialize, Serialize};
+use task_core::{
+    Batch, Claim, Incarnation, Outcome, QueueError, SettleAnswer, SettleReply, SettleRequest, TaskId,
+    TaskStatus, Timestamp, Token,
+};
 
 use super::{
     Apply, Granted, State, WorkerClosed,
@@ -7,24 +11,65 @@ use super::{
 };
 
 /// How one attempt ended.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) id: TaskId,
-    pub(crate) token: Token,
-    pub(crate) outcome: Outcome,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// The task.
+    pub id: TaskId,
+    /// By what right.
+    pub token: Token,
+    /// How.
+    pub outcome: Outcome,
 }
 
 /// Ends attempts, and then perhaps claims.
-#[derive(Debug)]
-pub(crate) struct Settle {
-    pub(crate) ends: Vec<End>,
-    pub(crate) then: Option<Claim>,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settle {
+    /// The attempts.
+    pub ends: Vec<End>,
+    /// The claim after them.
+    pub then: Option<Claim>,
 }
 
+impl TryFrom<SettleRequest> for Settle {
+    type Error = QueueError;
+
+    /// [`QueueError::Invalid`] if it is too large, or its claim is on another queue.
+    fn try_from(request: SettleRequest) -> Result<Self, QueueError> {
+        let SettleRequest { queue, settlements, then, .. } = request;
+        if settlements.len() > Batch::MAX {
+            let wrong = format!("a batch of {} settlements; it may have {}", settlements.len(), Batch::MAX);
+            return Err(QueueError::invalid(wrong));
+        }
+        if let Some(claim) = then.as_ref().filter(|claim| claim.queue != queue) {
+            let wrong = format!("settlements of queue `{queue}` with a claim on `{}`", claim.queue);
+            return Err(QueueError::invalid(wrong));
+        }
+        let ends = settlements.into_iter().map(|settlement| End {
+            id: settlement.delivery.id().clone(),
+            token: settlement.delivery.token,
+            outcome: settlement.outcome,
+        });
+        Ok(Self { ends: ends.collect(), then })
+    }
+}
+
+/// The answers to a [`Settle`].
 #[derive(Debug)]
-pub(crate) struct Settled {
-    pub(crate) answers: Vec<SettleAnswer>,
-    pub(crate) claimed: Option<Result<Granted, WorkerClosed>>,
+pub struct Settled {
+    /// One for each end, in their order.
+    pub answers: Vec<SettleAnswer>,
+    /// The answer to the claim, if there was one, and whose claim it was.
+    pub claimed: Option<(Incarnation, Result<Granted, WorkerClosed>)>,
+}
+
+impl From<Settled> for SettleReply {
+    fn from(settled: Settled) -> Self {
+        let mut reply = Self::new(settled.answers);
+        reply.claimed = settled
+            .claimed
+            .map(|(worker, granted)| granted.map(Into::into).map_err(|_| QueueError::Closed(worker)));
+        reply
+    }
 }
 
 impl Apply for Settle {
@@ -33,7 +78,7 @@ impl Apply for Settle {
     fn apply(self, state: &mut State, now: Timestamp) -> Settled {
         // before the housekeeping, since good work is taken while its token is current, however late
         let answers = self.ends.into_iter().map(|end| state.settle(end, now)).collect();
-        let claimed = self.then.map(|claim| (&claim).apply(state, now));
+        let claimed = self.then.map(|claim| (claim.worker, claim.apply(state, now)));
         if claimed.is_none() {
             state.housekeep(now);
         }

@@ -11,24 +11,31 @@ impl Apply for Stats {
 
     fn apply(self, state: &mut State, now: Timestamp) -> QueueStats {
         state.housekeep(now);
-        let places = &state.places;
-        let mut stats = QueueStats::new(state.queue.clone());
+        state.stats(now)
+    }
+}
+
+impl State {
+    /// Counts, ages, totals and workers.
+    pub fn stats(&self, now: Timestamp) -> QueueStats {
+        let places = &self.places;
+        let mut stats = QueueStats::new(self.queue.clone());
         stats.delayed = places.delayed.len() as u64;
         stats.retry = places.retries.len() as u64;
-        stats.pending = state.waiting() - stats.retry;
-        stats.unknown_name = state.in_unknown() as u64;
+        stats.pending = self.waiting() - stats.retry;
+        stats.unknown_name = self.in_unknown() as u64;
         stats.suspects = places.suspects.len() as u64;
         stats.running = places.running.len() as u64;
-        stats.completed = state.finals.len(TaskStatus::Completed);
-        stats.failed = state.finals.len(TaskStatus::Failed);
-        stats.skipped = state.finals.len(TaskStatus::Skipped);
-        stats.cancelled = state.finals.len(TaskStatus::Cancelled);
-        let since = places.ready.oldest().filter_map(|id| Some(state.live(id)?.since)).min();
+        stats.completed = self.finals.len(TaskStatus::Completed);
+        stats.failed = self.finals.len(TaskStatus::Failed);
+        stats.skipped = self.finals.len(TaskStatus::Skipped);
+        stats.cancelled = self.finals.len(TaskStatus::Cancelled);
+        let since = places.ready.oldest().filter_map(|id| Some(self.live(id)?.since)).min();
         stats.oldest_pending_secs = since.map(|since| now.since(since).as_secs_f64());
-        stats.paused = state.paused;
-        stats.limit = state.limits.waiting;
-        stats.totals = state.totals;
-        stats.workers = state
+        stats.paused = self.paused;
+        stats.limit = self.limits.waiting;
+        stats.totals = self.totals;
+        stats.workers = self
             .workers
             .iter()
             .map(|(incarnation, worker)| {
@@ -37,8 +44,8 @@ impl Apply for Stats {
                 info
             })
             .collect();
-        stats.enqueued_per_minute = state.enqueued.per_minute(now);
-        stats.finished_per_minute = state.finished.per_minute(now);
+        stats.enqueued_per_minute = self.enqueued.per_minute(now);
+        stats.finished_per_minute = self.finished.per_minute(now);
         stats
     }
 }

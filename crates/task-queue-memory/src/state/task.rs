@@ -1,9 +1,7 @@
-use std::{
-    mem::{Discriminant, discriminant},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use task_core::{Name, Outcome, ResultMessage, TaskId, TaskMessage, TaskStatus, Timestamp, Token};
 
 use super::{
@@ -12,7 +10,7 @@ use super::{
 };
 
 /// A task as the queue has it. Behind boxes, so that a remembered id takes little room in the table.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Task {
     Live(Box<Live>),
     Final(Box<Final>),
@@ -21,8 +19,8 @@ pub(super) enum Task {
 }
 
 /// What the queue needs of a task's message, and the message as it is stored.
-#[derive(Clone, Debug)]
-pub(crate) struct Terms {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Terms {
     pub(super) stored: Bytes,
     pub(super) priority: u8,
     pub(super) max_crashes: u8,
@@ -44,21 +42,43 @@ impl Terms {
 }
 
 /// A settlement that was carried out, as far as it takes to know it again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ended {
     token: Token,
-    kind: Discriminant<Outcome>,
+    kind: Kind,
+}
+
+/// [`Outcome`] without what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    Completed,
+    Skipped,
+    Cancelled,
+    Retry,
+    Failed,
+    Released,
+    NameUnknown,
 }
 
 impl Ended {
     pub(super) fn new(token: Token, outcome: &Outcome) -> Self {
-        Self { token, kind: discriminant(outcome) }
+        let kind = match outcome {
+            Outcome::Completed { .. } => Kind::Completed,
+            Outcome::Skipped { .. } => Kind::Skipped,
+            Outcome::Cancelled { .. } => Kind::Cancelled,
+            Outcome::Retry { .. } => Kind::Retry,
+            Outcome::Failed { .. } => Kind::Failed,
+            Outcome::Released => Kind::Released,
+            Outcome::NameUnknown => Kind::NameUnknown,
+        };
+        Self { token, kind }
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Live {
     pub(super) terms: Terms,
+    #[serde(with = "super::snapshot::stored")]
     pub(super) record: ResultMessage,
     pub(super) place: Place,
     /// When it is cancelled unless it has started.
@@ -82,7 +102,7 @@ impl Live {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Final {
     /// [`ResultMessage::to_record`].
     pub(super) record: Bytes,
@@ -99,7 +119,7 @@ pub(super) struct Final {
     pub(super) ends: TimeKey,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Gone {
     pub(super) status: TaskStatus,
     pub(super) fingerprint: u64,

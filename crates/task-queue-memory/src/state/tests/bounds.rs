@@ -3,7 +3,7 @@
 use task_core::{ControlAnswer, Filter};
 
 use super::*;
-use crate::state::{Delete, List, Purge, Replay, SetLimit, Stats, task::Task};
+use crate::state::{Delete, List, Listed, Purge, Replay, SetLimit, Stats, task::Task};
 
 fn run(bench: &mut Bench, worker: &mut Sim, text: &str, outcome: Outcome) {
     bench.queued(text);
@@ -64,9 +64,9 @@ fn a_dead_letter_over_the_cap_keeps_its_status_and_loses_its_params() {
     for text in ["old", "new"] {
         run(&mut bench, &mut worker, text, Outcome::Failed { error: error() });
     }
-    assert_eq!(bench.apply(Replay(&id("old"))), ControlAnswer::ParamsDropped);
+    assert_eq!(bench.apply(Replay(id("old"))), ControlAnswer::ParamsDropped);
     assert_eq!(bench.status("old"), TaskStatus::Failed);
-    assert_eq!(bench.apply(Replay(&id("new"))), ControlAnswer::Done(1));
+    assert_eq!(bench.apply(Replay(id("new"))), ControlAnswer::Done(1));
 }
 
 #[test]
@@ -106,11 +106,11 @@ fn a_unique_key_is_free_in_the_step_that_ends_its_task_in_any_way() {
 fn a_task_is_deleted_only_when_it_is_final_and_its_id_is_free_then() {
     let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
-    assert_eq!(bench.apply(Delete(&id("t"))), ControlAnswer::WrongStatus(TaskStatus::Pending));
+    assert_eq!(bench.apply(Delete(id("t"))), ControlAnswer::WrongStatus(TaskStatus::Pending));
     let token = bench.start(&mut worker, "t");
     bench.end("t", token, value());
-    assert_eq!(bench.apply(Delete(&id("t"))), ControlAnswer::Done(1));
-    assert_eq!(bench.apply(Delete(&id("t"))), ControlAnswer::NotFound);
+    assert_eq!(bench.apply(Delete(id("t"))), ControlAnswer::Done(1));
+    assert_eq!(bench.apply(Delete(id("t"))), ControlAnswer::NotFound);
     bench.queued("t");
 }
 
@@ -134,7 +134,7 @@ fn a_list_shows_each_task_once_whatever_its_state_and_the_size_of_the_page() {
     for limit in [1, 2, 3, 100] {
         let (mut filter, mut seen) = (Filter::new(limit), Vec::new());
         loop {
-            let (page, next) = bench.apply(List(filter.clone())).unwrap();
+            let Listed { tasks: page, next } = bench.apply(List(filter.clone())).unwrap();
             assert!(page.len() <= limit);
             seen.extend(page.into_iter().map(|(id, _)| id.to_string()));
             filter.cursor = next;

@@ -24,7 +24,7 @@ fn a_settlement_that_is_sent_again_is_known_until_the_task_goes_on() {
     assert_eq!(bench.end("t", first, failed()), SettleAnswer::Done);
     assert_eq!(bench.end("t", first, failed()), SettleAnswer::AlreadyDone);
     assert_eq!(bench.end("t", first, value()), SettleAnswer::Stale, "another end is not this one");
-    bench.apply(Replay(&id("t")));
+    bench.apply(Replay(id("t")));
     let second = bench.start(&mut worker, "t");
     assert_eq!(bench.end("t", first, failed()), SettleAnswer::Stale);
     assert_eq!(bench.end("t", second, value()), SettleAnswer::Done);

@@ -84,7 +84,7 @@ fn a_cancel_is_told_at_each_beat_and_is_news_once() {
     let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bench.queued("t");
     let token = bench.start(&mut worker, "t");
-    bench.apply(Cancel(&id("t")));
+    bench.apply(Cancel(id("t")));
     assert_eq!(bench.state.take_effects().told, [worker.incarnation]);
     for news in [true, false] {
         let reply = bench.beat(&worker);

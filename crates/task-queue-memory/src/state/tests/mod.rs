@@ -69,7 +69,11 @@ impl Sim {
 struct Bench {
     state: State,
     now: Timestamp,
+    requests: u32,
 }
+
+/// After so many requests the state is written and read, unless it is large.
+const REOPENED: u32 = 61;
 
 impl Bench {
     fn new() -> Self {
@@ -78,11 +82,25 @@ impl Bench {
 
     fn with(limits: Limits) -> Self {
         let now = Timestamp::from_millis(1_764_000_000_000);
-        Self { state: State::new(QUEUE, limits, now), now }
+        Self { state: State::new(QUEUE, limits, now), now, requests: 0 }
     }
 
     fn apply<R: Apply>(&mut self, request: R) -> R::Reply {
-        self.state.apply(request, self.now)
+        let reply = self.state.apply(request, self.now);
+        self.requests += 1;
+        if self.requests.is_multiple_of(REOPENED) && self.state.tasks.len() < 50 {
+            self.reopen();
+        }
+        reply
+    }
+
+    /// Writes the state down and reads it again: whatever follows shows whether something was lost.
+    fn reopen(&mut self) {
+        let effects = self.state.take_effects();
+        let written = rmp_serde::to_vec(&self.state).unwrap();
+        self.state = rmp_serde::from_slice(&written).unwrap();
+        assert_eq!(rmp_serde::to_vec(&self.state).unwrap(), written);
+        self.state.effects = effects;
     }
 
     /// Moves the clock on, while the queue is in use.
@@ -90,7 +108,7 @@ impl Bench {
         let end = self.now + by;
         while self.now < end {
             self.now = end.min(self.now + secs(5));
-            self.apply(super::Tick);
+            self.state.apply(super::Tick, self.now);
         }
     }
 

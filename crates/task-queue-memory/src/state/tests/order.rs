@@ -126,8 +126,8 @@ fn a_cancelled_task_leaves_no_entry_behind() {
     let mut bench = Bench::new();
     bench.enqueue("ready", TaskOptions::default().expires(secs(100)));
     bench.enqueue("delayed", TaskOptions::default().delay(secs(9)));
-    bench.apply(Cancel(&id("ready")));
-    bench.apply(Cancel(&id("delayed")));
+    bench.apply(Cancel(id("ready")));
+    bench.apply(Cancel(id("delayed")));
     let places = &bench.state.places;
     assert_eq!((bench.state.waiting(), places.expiring.len(), bench.state.next_event()), (0, 0, None));
 }

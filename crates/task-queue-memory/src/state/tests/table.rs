@@ -31,7 +31,7 @@ fn happen(bench: &mut Bench, worker: &mut Sim, from: TaskStatus, event: Event, t
         Event::Claimed => drop(bench.start(worker, "t")),
         Event::Expired => bench.advance(secs(10)),
         Event::Cancelled if from == TaskStatus::Pending => {
-            assert_eq!(bench.apply(Cancel(&id("t"))), CancelAnswer::Cancelled);
+            assert_eq!(bench.apply(Cancel(id("t"))), CancelAnswer::Cancelled);
         }
         Event::Cancelled => assert_eq!(bench.apply(Purge(10)), 1),
         Event::BackoffOver => bench.advance(secs(3)),
@@ -40,7 +40,7 @@ fn happen(bench: &mut Bench, worker: &mut Sim, from: TaskStatus, event: Event, t
         Event::FailedWithRetries => end(bench, Outcome::Retry { error: error(), delay: secs(3) }),
         Event::FailedForGood => end(bench, Outcome::Failed { error: error() }),
         Event::EndedCancelled => {
-            assert_eq!(bench.apply(Cancel(&id("t"))), CancelAnswer::Requested);
+            assert_eq!(bench.apply(Cancel(id("t"))), CancelAnswer::Requested);
             end(bench, Outcome::Failed { error: error() });
         }
         Event::Released => end(bench, Outcome::Released),
@@ -60,7 +60,7 @@ fn happen(bench: &mut Bench, worker: &mut Sim, from: TaskStatus, event: Event, t
             }
             assert_eq!(bench.die(worker), 1);
         }
-        Event::Replayed => assert_eq!(bench.apply(Replay(&id("t"))), ControlAnswer::Done(1)),
+        Event::Replayed => assert_eq!(bench.apply(Replay(id("t"))), ControlAnswer::Done(1)),
     }
 }
 
@@ -100,7 +100,7 @@ fn each_end_counts_what_it_is_and_nothing_else() {
 fn a_replay_keeps_the_history_and_counts_anew() {
     let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bring(&mut bench, &mut worker, TaskStatus::Failed, TaskOptions::default().unique("k"));
-    bench.apply(Replay(&id("t")));
+    bench.apply(Replay(id("t")));
     let record = bench.record("t");
     assert_eq!((record.generation, record.attempts, record.failures), (1, 1, 0));
     assert_eq!((record.errors.len(), record.error, record.finished_at), (1, None, None));
@@ -112,7 +112,7 @@ fn a_replay_keeps_the_history_and_counts_anew() {
 fn a_task_that_was_asked_to_cancel_is_cancelled_when_its_worker_dies() {
     let (mut bench, mut worker) = (Bench::new(), Sim::new(&["a"]));
     bring(&mut bench, &mut worker, TaskStatus::Running, TaskOptions::default());
-    bench.apply(Cancel(&id("t")));
+    bench.apply(Cancel(id("t")));
     bench.die(&worker);
     assert_eq!(bench.status("t"), TaskStatus::Cancelled);
 }
