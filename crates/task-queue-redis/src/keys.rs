@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn the_kinds_of_keys_are_those_that_are_documented() {
-        let docs = include_str!("../../../docs/redis-layout.md");
+        // read when it runs: the package of the crate has no docs
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/redis-layout.md");
+        let docs = std::fs::read_to_string(page).unwrap();
         for (suffix, kind) in KINDS {
             assert!(docs.contains(&format!("\n| `{suffix}` | {kind} | ")), "{suffix}");
         }
