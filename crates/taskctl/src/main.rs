@@ -41,6 +41,10 @@ fn main() -> ExitCode {
             io::stdout().write_all(&cli::completions(shell)).ok();
             Exit::Done
         }
+        Verb::Man { folder } => match cli::write_manual(&folder) {
+            Ok(()) => Exit::Done,
+            Err(error) => fail(&format!("can't write to {}: {error}", folder.display()), Exit::Usage),
+        },
         Verb::OnQueue(verb) => match Order::resolve(args.everywhere, verb, |name| std::env::var(name).ok()) {
             Ok(order) => run(order),
             Err(mistake) => fail(&mistake, Exit::Usage),

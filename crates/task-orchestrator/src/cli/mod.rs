@@ -1,9 +1,10 @@
 //! The flags as they are typed; [`settings`](crate::settings) says what they mean.
 
+mod manual;
 mod orchestrator;
 mod worker;
 
-use std::io;
+use std::io::{self, Write as _};
 
 use clap::{Args, CommandFactory, Parser};
 use clap_complete::Shell;
@@ -14,12 +15,18 @@ pub(crate) use self::{
 };
 
 /// The command line of the program called `name`; in its help, NAME is that name. Ends the process where there is nothing
-/// to run: on a wrong flag with 2; with 0 after the help, or after completions for a shell.
+/// to run: on a wrong flag with 2; with 0 after the help, completions for a shell, or the manual page.
 pub(crate) fn parse<T: Parser + AsRef<Common>>(name: &str, help: &str) -> T {
     let mut command = command::<T>(name, help);
     let args = T::from_arg_matches(&command.get_matches_mut()).unwrap_or_else(|error| error.exit());
     if let Some(shell) = args.as_ref().completions {
         clap_complete::generate(shell, &mut command, name, &mut io::stdout());
+        std::process::exit(0);
+    }
+    if args.as_ref().man {
+        let page = manual::page(command, &help.replace("NAME", name));
+        // whoever closes the pipe has seen enough
+        page.and_then(|page| io::stdout().write_all(&page)).ok();
         std::process::exit(0);
     }
     args
@@ -77,6 +84,10 @@ pub(crate) struct Common {
     /// Print completions for bash, zsh, fish, elvish or powershell, and end
     #[arg(long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
     pub(crate) completions: Option<Shell>,
+
+    /// Print the manual page, for `man -l -` or a file, and end
+    #[arg(long, exclusive = true, hide = true)]
+    pub(crate) man: bool,
 }
 
 #[cfg(test)]
@@ -129,6 +140,33 @@ mod tests {
     fn arguments_of_the_program_come_after_two_dashes() {
         let args = OrchestratorArgs::parse_from(["x", "-n", "2", "./w", "--", "-n", "9"]);
         assert_eq!((args.workers, args.args.len(), args.worker), (2, 2, Some("./w".into())));
+    }
+
+    #[test]
+    fn the_manual_page_says_what_the_help_says() {
+        let text = |command: clap::Command, template: &str| {
+            String::from_utf8(manual::page(command, &template.replace("NAME", "myprogram")).unwrap()).unwrap()
+        };
+        let page = text(command::<OrchestratorArgs>("myprogram", OWN_HELP), OWN_HELP);
+        let mut from = 0;
+        for said in [
+            ".TH myprogram 1",
+            "myprogram \\- Keeps N workers alive, or runs one batch of tasks",
+            ".SH EXAMPLES",
+            "  myprogram \\-n 4 \\-q localhost:6379",
+            ".SH \"WHAT RUNS\"",
+            "TASK_CONCURRENCY",
+            ".SH \"EXIT STATUS\"",
+            "130 and 143",
+            ".SH SIGNALS",
+            "a rolling restart",
+        ] {
+            from +=
+                page[from..].find(said).unwrap_or_else(|| panic!("{said} is missing, or early, in {page}"));
+        }
+        assert!(!page.contains("{all-args}"), "{page}");
+        let page = text(command::<WorkerArgs>("task-worker", WORKER_HELP), WORKER_HELP);
+        assert!(page.contains(".SH EXAMPLES") && page.contains("claim nothing more"), "{page}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ taskctl looks after tasks in a queue. To begin:
 ";
 
 /// What is said below the flags of `taskctl --help`.
-const END: &str = "\
+pub(super) const END: &str = "\
 Environment:
   TASK_QUEUE, else REDIS_URL, else REDIS_HOST and REDIS_PORT   the queue, where there is no -q
   REDIS_PASSWORD, else the file REDIS_PASSWORD_FILE            the password of a URL that has none
@@ -112,6 +112,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("taskctl completions fish > ~/.config/fish/completions/taskctl.fish", ""),
         ],
     ),
+    ("man", &[("taskctl man ~/.local/share/man/man1", "then `man taskctl`, `man taskctl-enqueue`")]),
     ("help", &[("taskctl help enqueue", "")]),
 ];
 
@@ -153,7 +154,7 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-fn command() -> Command {
+pub(super) fn command() -> Command {
     let top = Args::command().help_template(template("taskctl", END));
     top.mut_subcommands(|command| {
         let template = template(command.get_name(), "");
@@ -163,17 +164,25 @@ fn command() -> Command {
 
 fn template(name: &str, end: &str) -> String {
     let mut template = String::from("{about}\n");
-    let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| lines);
+    let examples = examples(name);
     if !examples.is_empty() {
         template.push_str("\nExamples:\n");
+        template.push_str(&examples);
     }
+    template + "\n{usage-heading} {usage}\n\n{all-args}\n" + if end.is_empty() { "" } else { "\n" } + end
+}
+
+/// The examples of a command, a line each.
+pub(super) fn examples(name: &str) -> String {
+    let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| lines);
+    let mut text = String::new();
     let width = examples.iter().map(|(line, _)| line.len()).filter(|len| *len < 66).max().unwrap_or(0);
     for (line, comment) in examples {
         let line = format!("  {line:width$}  {comment}");
         // to the template a pair of braces is a tag, and one that it does not know stays; nested ones do not
-        let _ = writeln!(template, "{}", line.trim_end());
+        let _ = writeln!(text, "{}", line.trim_end());
     }
-    template + "\n{usage-heading} {usage}\n\n{all-args}\n" + if end.is_empty() { "" } else { "\n" } + end
+    text
 }
 
 #[cfg(test)]

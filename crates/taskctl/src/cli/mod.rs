@@ -10,9 +10,11 @@ use task_core::{InvalidDuration, Name, TaskId, TaskStatus, parse_duration};
 
 mod enqueue;
 mod help;
+mod manual;
 
 pub(crate) use enqueue::EnqueueArgs;
 pub(crate) use help::{completions, parse};
+pub(crate) use manual::write_to as write_manual;
 
 const EVERYWHERE: &str = "Options of every command";
 
@@ -57,6 +59,12 @@ pub(crate) enum Verb {
     Completions {
         /// The shell that reads it
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command
+    #[command(hide = true)]
+    Man {
+        /// The folder that they are written to
+        folder: PathBuf,
     },
 }
 
