@@ -44,6 +44,14 @@ impl RedisServer {
         self.child.id()
     }
 
+    /// Whether its process has not ended.
+    ///
+    /// # Panics
+    /// If the system doesn't know.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
     /// Its address, `127.0.0.1:PORT`, as a queue URL.
     pub fn url(&self) -> String {
         format!("127.0.0.1:{}", self.port)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chaos::now;
 use fastrand::Rng;
-use tokio::{task::block_in_place, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::block_in_place, time::sleep};
 
 use crate::{proxy::Weather, stage::Stage, system};
 
@@ -44,6 +44,13 @@ faults! {
     ServerRestarted: "kill -9 of redis-server, ten times at once",
     ServerStalled: "redis-server stopped for longer than a lease",
     MemoryFull: "redis-server out of memory",
+    DiskFull: "a full disk under redis-server",
+    FailedOver: "FAILOVER to the replica",
+    ReplicaPromoted: "a lagging replica promoted, and workers restarted",
+    ClockForward: "the server's clock a minute ahead",
+    ClockBack: "the server's clock three seconds back",
+    ClockFarBack: "the server's clock two minutes back, and ahead again",
+    SlowReader: "a client that asks for much and reads nothing",
 }
 
 /// Of a worker, as it is by default.
@@ -65,6 +72,11 @@ impl Fault {
     /// Whether it lasts for some leases.
     pub(crate) fn is_long(self) -> bool {
         matches!(self, Self::WorkerFrozen | Self::AllFrozen | Self::ServerStalled)
+    }
+
+    /// Whether the order of starts can't be told after it: the server lost something, or its clock was wrong.
+    pub(crate) fn spoils_the_view(self) -> bool {
+        matches!(self, Self::ReplicaPromoted | Self::ClockForward | Self::ClockBack | Self::ClockFarBack)
     }
 
     /// Lets it happen, and returns once it is over. Where it sleeps, that is how long the fault lasts.
@@ -123,6 +135,7 @@ impl Fault {
                 block_in_place(|| stage.server.kill());
                 sleep(Duration::from_secs(1)).await;
                 block_in_place(|| stage.server.start_again());
+                stage.server.may_have_lost(at);
             }
             Self::ServerRestarted => {
                 for _ in 0..10 {
@@ -132,6 +145,7 @@ impl Fault {
                     });
                     sleep(Duration::from_millis(rng.u64(0..200))).await;
                 }
+                stage.server.may_have_lost(at);
             }
             Self::ServerStalled => {
                 system::stop(stage.server.pid());
@@ -142,6 +156,39 @@ impl Fault {
                 stage.server.command(&["config", "set", "maxmemory", "1"]);
                 sleep(Duration::from_secs(2)).await;
                 stage.server.command(&["config", "set", "maxmemory", "0"]);
+            }
+            Self::DiskFull => {
+                stage.server.fill_disk();
+                sleep(Duration::from_secs(2)).await;
+                block_in_place(|| stage.server.free_disk());
+            }
+            Self::FailedOver => {
+                let to = stage.server.fail_over().await;
+                stage.proxy.lead_to(to);
+            }
+            Self::ReplicaPromoted => {
+                stage.server.cut_replication().await;
+                stage.progress(100).await;
+                stage.server.promote(at);
+                stage.proxy.lead_to(stage.server.port());
+                // an attempt whose end was lost is held by a worker that has forgotten it, until that one ends
+                stage.progress(50).await;
+                stage.fleet.restart();
+            }
+            Self::ClockForward => stage.set_clock(60_000),
+            Self::ClockBack => {
+                stage.set_clock(-3000);
+                sleep(Duration::from_secs(3)).await; // until it has caught up with itself
+            }
+            Self::ClockFarBack => {
+                stage.set_clock(-120_000);
+                sleep(Duration::from_secs(3)).await;
+                stage.set_clock(120_000);
+            }
+            Self::SlowReader => {
+                let mut reader = TcpStream::connect(stage.proxy.url()).await.unwrap();
+                reader.write_all(&b"HGETALL tf:{tasks}:tasks\r\n".repeat(20)).await.unwrap();
+                sleep(Duration::from_secs(2)).await;
             }
         }
         Injected { fault: self, at, over: now(), victims }

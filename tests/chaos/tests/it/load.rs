@@ -140,8 +140,8 @@ impl App {
             let enqueues: Vec<_> = sent.iter().map(|entry| self.enqueue(entry)).collect();
             let answers = join_all(enqueues).await;
             for (entry, answer) in sent.iter_mut().zip(answers) {
-                let Some(handle) = answer else { continue };
-                entry.acked = Some(now());
+                let Some((handle, acked)) = answer else { continue };
+                entry.acked = Some(acked);
                 self.shared.acked.fetch_add(1, Ordering::Relaxed);
                 match self.rng.u32(0..100) {
                     0..3 => self.cancel(entry, &handle).await,
@@ -174,8 +174,9 @@ impl App {
         Entry { id, kind, priority, delayed, app, batch, acked: None, cancel: Cancel::NotAsked }
     }
 
-    /// Sends it, again and again under the same id, until it is acknowledged, or until it is time to stop.
-    fn enqueue(&self, entry: &Entry) -> impl Future<Output = Option<TaskHandle<u32>>> + use<> {
+    /// Sends it, again and again under the same id, until it is acknowledged, and says when; or until it is time to
+    /// stop.
+    fn enqueue(&self, entry: &Entry) -> impl Future<Output = Option<(TaskHandle<u32>, u64)>> + use<> {
         let (queue, stop, entry) = (self.queue.clone(), self.stop.clone(), entry.clone());
         // the params and the delay follow from the id, so that it is the same task each time
         let seed =
@@ -196,7 +197,7 @@ impl App {
                         Duration::from_millis(500),
                     ));
                 match enqueue.await {
-                    Ok(handle) => return Some(handle),
+                    Ok(handle) => return Some((handle, now())),
                     Err(error) if !error.is_transient() => panic!("{}: {error}", entry.id),
                     Err(_) if *stop.borrow() => return None,
                     Err(QueueError::Full(_)) => sleep(Duration::from_millis(50)).await, // an app that tries again

@@ -71,12 +71,21 @@ impl Proxy {
         Self { port, shared, listening }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn set(&self, weather: Weather) {
         self.shared.weather.send_replace(weather);
+    }
+
+    /// From now on, new connections lead to this port.
+    pub(crate) fn lead_to(&self, server: u16) {
+        self.shared.server.store(server, Ordering::Relaxed);
     }
 
     /// Cuts so many of a hundred connections.

@@ -26,12 +26,15 @@ pub(crate) struct Plan<'a> {
 /// With every write on the disk before its answer: nothing may be lost.
 pub(crate) const ALWAYS: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
 
+/// With writes on the disk within a second.
+pub(crate) const EVERY_SECOND: &[&str] = &["--appendonly", "yes", "--appendfsync", "everysec"];
+
 impl Plan<'_> {
     /// Runs it.
     ///
     /// # Panics
     /// If a promise was broken; it says which, and with which seed.
-    pub(crate) async fn run(&self) -> Report {
+    pub(crate) async fn run(self) -> Report {
         println!("CHAOS_SEED={} {:?}", self.seed, self.faults);
         let steps = schedule(self.seed, self.faults, self.apart);
         let mut stage = Stage::open(self.seed, self.server).await;
@@ -62,7 +65,7 @@ impl Plan<'_> {
             seen: &stage.shared.seen.lock().unwrap().clone(),
             stats: &stats,
             victims: &stage.fleet.victims.clone(),
-            losses: &stage.losses.clone(),
+            losses: &stage.server.losses.clone(),
             clock_is_true: !stage.clock_was_set,
         };
         self.holds(&history.violations(), "each task ran and ended as promised");

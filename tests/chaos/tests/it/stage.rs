@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ops::Range,
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
@@ -10,7 +9,6 @@ use std::{
 use fastrand::Rng;
 use task_core::{Filter, Name, Queue as _, QueueStats, ResultMessage, TaskQueue, TaskStatus};
 use task_queue_redis::RedisQueue;
-use task_testkit::RedisServer;
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -21,6 +19,7 @@ use crate::{
     book::Book,
     fleet::Fleet,
     load::{App, Entry, Shared},
+    primary::Primary,
     proxy::Proxy,
 };
 
@@ -32,13 +31,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Stage {
-    pub(crate) server: RedisServer,
+    pub(crate) server: Primary,
     pub(crate) proxy: Proxy,
     pub(crate) fleet: Fleet,
     pub(crate) book: Arc<Mutex<Book>>,
     pub(crate) shared: Arc<Shared>,
-    /// When the server may have lost what it acknowledged.
-    pub(crate) losses: Vec<Range<u64>>,
     pub(crate) clock_was_set: bool,
     apps: Vec<JoinHandle<Vec<Entry>>>,
     stop: watch::Sender<bool>,
@@ -48,7 +45,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// A server with these arguments, with two apps whose tasks follow from the seed.
     pub(crate) async fn open(seed: u64, args: &[&str]) -> Self {
-        let server = RedisServer::start(args);
+        let server = Primary::start(args);
         let proxy = Proxy::before(server.port()).await;
         let fleet = Fleet::start(&proxy.url());
         let book = Arc::new(Mutex::new(Book::new(fleet.ledger())));
@@ -61,13 +58,18 @@ impl Stage {
             let (shared, stop) = (shared.clone(), stop.subscribe());
             apps.push(tokio::spawn(App { number: number as usize, queue, rng, shared, stop }.live()));
         }
-        let (losses, clock_was_set) = (Vec::new(), false);
-        Self { server, proxy, fleet, book, shared, losses, clock_was_set, apps, stop, reading }
+        Self { server, proxy, fleet, book, shared, clock_was_set: false, apps, stop, reading }
     }
 
     /// The queue as somebody sees it whom no fault concerns.
     pub(crate) async fn direct(&self) -> TaskQueue {
         TaskQueue::new(RedisQueue::connect(&self.server.url()).await.unwrap())
+    }
+
+    /// Sets the server's clock ahead, or back, by so many milliseconds, as far as the queue sees it.
+    pub(crate) fn set_clock(&mut self, by: i64) {
+        self.server.command(&["hincrby", "tf:{tasks}:meta", "skew", &by.to_string()]);
+        self.clock_was_set = true;
     }
 
     /// Waits until so many more tasks were run.

@@ -1,7 +1,8 @@
 //! Processes, known by their numbers.
 
-use std::fs;
+use std::{fs, sync::Once};
 
+use nix::sys::signal::{SigHandler, Signal as Number, signal};
 use rustix::process::{Pid, Signal, kill_process};
 use task_tests::has_ended;
 
@@ -20,6 +21,15 @@ pub(crate) fn stop(pid: u32) {
 
 pub(crate) fn go_on(pid: u32) {
     send(pid, Signal::CONT);
+}
+
+/// The processes that are started from here on see a file that may not grow as a full disk, and are not killed for it.
+pub(crate) fn survive_a_full_disk() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: a signal that is ignored runs no code
+        unsafe { signal(Number::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
+    });
 }
 
 /// The processes whose parent this is, and which have not ended, in their order.
