@@ -9,7 +9,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(36_525 * 24 * 3600);
 pub struct InvalidDuration(String);
 
 /// Reads a duration as people write it on command lines and in files: `30s`, `1h 30m`, `500ms`; a bare number, also
-/// with a fraction, is seconds.
+/// with a fraction, is seconds. What is longer than a hundred years counts as these.
 ///
 /// # Errors
 /// If the text is none of these; the error says what to write.
@@ -24,7 +24,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let parsed = seconds.or_else(|| humantime::parse_duration(text).ok());
-    parsed.ok_or_else(|| InvalidDuration(text.chars().take(64).collect()))
+    parsed.map(|parsed| parsed.min(LONGEST)).ok_or_else(|| InvalidDuration(text.chars().take(64).collect()))
 }
 
 /// Writes a duration as [`parse_duration`] reads it, to the millisecond: `1h 30m`, `250ms`, `0s`.
@@ -41,6 +41,14 @@ mod tests {
     fn what_is_no_duration_is_refused() {
         for bad in ["", "-1", "s", "1 fortnight", "nan", "inf", "1e400"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_longer_than_a_century_is_cut_so_that_no_clock_overflows() {
+        // `--grace 1e18` ended the process at its first signal
+        for long in ["1e18", "999999999d", "36525d"] {
+            assert_eq!(parse_duration(long), Ok(LONGEST), "{long}");
         }
     }
 

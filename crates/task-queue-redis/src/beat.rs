@@ -9,6 +9,7 @@ use task_core::{Heartbeat, HeartbeatReply, Incarnation, Name, QueueError, Worker
 use tokio::time::{Instant, timeout};
 
 use crate::{
+    clock::{end_of, millis},
     ids::{id_of, stored_id, stored_token, token_of},
     park::{self, Lists},
     queue::RedisQueue,
@@ -39,7 +40,7 @@ impl ToldToRunEmpty {
 /// the beat that follows finds none, and answers all the same. No bell tells a worker to run empty, so a beat that
 /// answers otherwise than the last one does.
 pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
-    let end = Instant::now() + beat.wait;
+    let end = end_of(beat.wait);
     let lists = Lists::bell(&beat.queue, redis.link.target.keys.base(&beat.queue), beat.worker);
     let (mut rung, mut cut_off) = (false, false);
     loop {
@@ -98,7 +99,7 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatRep
 
 async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Result<Reply, QueueError> {
     let mut call = redis.call(&beat.queue);
-    call.arg(beat.worker.to_string()).number(beat.registration.lease.as_millis() as u64);
+    call.arg(beat.worker.to_string()).number(millis(beat.registration.lease));
     call.number(u64::from(beat.busy));
     if registers {
         register(&mut call, &beat.registration);

@@ -6,6 +6,7 @@ use task_core::{Batch, Claim, Claimed, Delivery, Incarnation, Name, QueueError, 
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    clock::{end_of, millis},
     ids::id_of,
     park::{self, Lists},
     queue::RedisQueue,
@@ -32,13 +33,13 @@ pub(crate) struct Answer {
 /// Claims, and while there is nothing, parks: a token ends the wait, and so does the time of the next due task, for the
 /// one worker that watches the clock. That clock runs here, since Redis ends a blocking command up to 100 ms late.
 pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed, QueueError> {
-    let end = Instant::now() + claim.wait;
+    let end = end_of(claim.wait);
     let base = redis.link.target.keys.base(&claim.queue);
     let lists = Lists::for_tasks(&claim.queue, base, claim.worker);
     let (mut token, mut cut_off) = (None::<park::Token>, false);
     loop {
         // a token goes back if the claim that it was taken for fails, or is dropped
-        let Answer { claimed, alone } = claim_once(redis, &claim).await?;
+        let Answer { mut claimed, alone } = claim_once(redis, &claim).await?;
         if let Some(token) = token.take() {
             token.spend();
         }
@@ -60,7 +61,11 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
                 Err(error) if error.is_transient() && !cut_off => cut_off = true,
                 Err(error) => return Err(error),
             },
-            () = sleep(wait) => {}
+            // whoever called is to look next, and looks at once: to look here, too, is a call for nothing
+            () = sleep(wait) => if wait == left && claimed.next_wake.is_none_or(|due| due > left) {
+                claimed.next_wake = claimed.next_wake.map(|due| due.saturating_sub(left));
+                return Ok(claimed);
+            },
         }
     }
 }
@@ -70,7 +75,7 @@ pub(crate) fn claim_call(redis: &RedisQueue, claim: &Claim) -> Call {
     let mut call = redis.call(&claim.queue);
     call.arg(claim.worker.to_string()).number(claim.number).number(claim.acked);
     call.number(claim.max_tasks.min(Batch::MAX) as u64).number(claim.max_bytes as u64);
-    call.number(claim.registration.lease.as_millis() as u64).number(u64::from(claim.idle));
+    call.number(millis(claim.registration.lease)).number(u64::from(claim.idle));
     call
 }
 

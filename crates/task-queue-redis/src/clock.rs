@@ -37,6 +37,18 @@ impl Clock {
     }
 }
 
+/// A duration as scripts get it: in whole milliseconds, rounded up, and no more than a clock counts to, since their numbers
+/// are doubles.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    (Timestamp::default() + duration).as_millis()
+}
+
+/// The end of a wait from now on; a longer one than a year is cut, since no moment is so late.
+pub(crate) fn end_of(wait: Duration) -> tokio::time::Instant {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+    tokio::time::Instant::now() + wait.min(LONGEST)
+}
+
 impl RedisQueue {
     /// Moves the backend's clock on, as a test's harness does; `alive`: as if it had been called all the while.
     #[doc(hidden)]
@@ -44,10 +56,10 @@ impl RedisQueue {
         let meta = format!("{}:meta", self.link.target.keys.base(queue));
         let fields: &[&str] = if alive { &["skew", "tick"] } else { &["skew"] };
         for field in fields {
-            let by = by.as_millis().to_string();
+            let by = millis(by).to_string();
             self.link.send(&["HINCRBY", &meta, field, &by], Some(queue)).await?;
         }
-        self.link.clock.set(self.link.clock.now().as_millis() + by.as_millis() as u64);
+        self.link.clock.set(self.link.clock.now().as_millis() + millis(by));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use deadpool_redis::redis::Value;
 use task_core::{Batch, EnqueueReply, Enqueued, Moment, QueueError, TaskMessage};
 
 use crate::{
+    clock::millis,
     ids::{id_of, stored_id},
     queue::RedisQueue,
     queues::note_queue,
@@ -83,7 +84,7 @@ fn special(call: &mut Call, n: usize, message: &TaskMessage) {
     for moment in [message.start, message.expires] {
         let (at, in_) = match moment {
             Some(Moment::At(time)) => (time.as_millis().to_string(), String::new()),
-            Some(Moment::In(time)) => (String::new(), time.as_millis().to_string()),
+            Some(Moment::In(time)) => (String::new(), millis(time).to_string()),
             None => Default::default(),
         };
         call.arg(at).arg(in_);

@@ -3,6 +3,7 @@
 use task_core::{Incarnation, Name, QueueError, Registration, Timestamp, WorkerInfo};
 
 use crate::{
+    clock::millis,
     reply::{Reply, corrupt},
     script::Call,
 };
@@ -13,8 +14,8 @@ pub(crate) fn register(call: &mut Call, registration: &Registration) {
     // each name between line ends, so that a script finds it whole
     let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
     // strings and numbers into memory can't fail
-    let about = rmp_serde::to_vec(&(label, host, pid, concurrency, names, lease.as_millis() as u64))
-        .unwrap_or_default();
+    let about =
+        rmp_serde::to_vec(&(label, host, pid, concurrency, names, millis(*lease))).unwrap_or_default();
     call.arg(label.as_str()).arg(format!("\n{lines}")).arg(about);
 }
 

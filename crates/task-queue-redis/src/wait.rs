@@ -7,6 +7,7 @@ use task_core::{Lookup, Name, QueueError, TaskId, TaskMessage, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    clock::end_of,
     ids::stored_id,
     queue::RedisQueue,
     record::{self, Seen},
@@ -69,7 +70,7 @@ pub(crate) async fn wait(
     if timeout.is_zero() {
         return look(redis, queue, id, false).await;
     }
-    let end = Instant::now() + timeout;
+    let end = end_of(timeout);
     let channel = format!("{}:done", redis.link.target.keys.base(queue));
     let listener = redis.link.news.listen(&channel, &stored_id(id));
     loop {

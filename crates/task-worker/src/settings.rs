@@ -58,6 +58,9 @@ pub(crate) struct Settings {
 /// How many tasks at once, where nothing is said and they are not all of the blocking kind.
 const SLOTS: u32 = 64;
 
+/// What is longer is cut, so that no sum of it and a moment overflows.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How many tasks run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slots {
@@ -136,6 +139,9 @@ impl Settings {
     pub(crate) fn resolved(mut self, registry: &TaskRegistry) -> Result<Self, WorkerError> {
         self.slots = self.slots_for(self.env_concurrency.or(self.concurrency), registry);
         self.max_retries = self.env_retries.unwrap_or(self.max_retries);
+        for time in [&mut self.lease, &mut self.grace, &mut self.heartbeat] {
+            *time = (*time).min(LONGEST);
+        }
         if self.queues.is_empty() {
             return Err(WorkerError::Invalid(
                 "the worker has no queue to work on; name one with TaskWorker::queues".into(),

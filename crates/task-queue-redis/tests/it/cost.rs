@@ -124,3 +124,17 @@ async fn an_idle_worker_beats_once_in_each_wait_and_asks_for_nothing_else() {
     assert_eq!(calls(&server, "evalsha"), 2);
     assert_eq!((calls(&server, "ping"), calls(&server, "eval"), calls(&server, "client|setname")), (0, 0, 1));
 }
+
+#[tokio::test]
+async fn a_claim_that_waits_in_vain_costs_one_call_of_a_script() {
+    // it looked once more when its time was over, and whoever had called claimed anew at once
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    queue.dequeue(claim(worker, 1)).await.unwrap();
+    let before = calls(&server, "evalsha");
+    let mut waits = claim(worker, 1);
+    waits.wait = Duration::from_millis(300);
+    let claimed = queue.dequeue(waits).await.unwrap();
+    assert_eq!((claimed.tasks.len(), calls(&server, "evalsha") - before), (0, 1));
+}

@@ -1,6 +1,10 @@
 //! What the backend's clock brings: delays, retries, expiry, retention; and the order and keys of what waits.
 
-use task_core::{Capability, Command, ControlAnswer, Enqueued, FailureKind, Outcome, TaskStatus};
+use std::time::Duration;
+
+use task_core::{
+    CancelAnswer, Capability, Command, ControlAnswer, Enqueued, FailureKind, Outcome, Queue as _, TaskStatus,
+};
 
 use crate::{
     Harness,
@@ -30,6 +34,29 @@ pub async fn a_delayed_task_starts_when_its_time_has_come<H: Harness>(h: &H) {
     assert_eq!(ids(&h.sim("w").claim(9).await), ["early"]);
     h.advance(secs(60)).await;
     assert_eq!(h.sim("w").claim(9).await.iter().filter(|d| *d.id() == id("late")).count(), 1);
+}
+
+/// A retry after `Duration::MAX`, which a task may ask for, wrote a time that no reader could read; and a wait that long
+/// ended the process of who waited.
+pub async fn times_longer_than_any_clock_counts_to_overflow_nothing<H: Harness>(h: &H) {
+    for id in ["a", "b"] {
+        h.put(id, options()).await;
+    }
+    let mut worker = h.sim("w").lease(Duration::MAX);
+    let mut claim = worker.next_claim(2);
+    claim.wait = Duration::MAX;
+    let held = h.queue().dequeue(claim).await.expect("a claim is answered").tasks;
+    assert_eq!(ids(&held), ["a", "b"]);
+    worker.settle(&held[0], retry(Duration::MAX)).await;
+    let record = h.record("a").await;
+    assert_eq!(record.status, TaskStatus::Retry);
+    assert!(record.due_at.is_some_and(|due| due > record.enqueued_at + secs(3_000_000_000)), "{record:?}");
+    worker.complete(&held[1]).await;
+    let found = h.queue().wait(&QUEUE, &id("b"), Duration::MAX).await.expect("a wait is answered");
+    assert!(found.into_found().is_some_and(|record| record.status == TaskStatus::Completed));
+    if !h.lacks(Capability::Cancel).await {
+        assert_eq!(h.cancel("a").await, CancelAnswer::Cancelled);
+    }
 }
 
 pub async fn a_failed_attempt_is_tried_again_after_its_backoff<H: Harness>(h: &H) {

@@ -59,7 +59,7 @@ impl ModelQueue {
 
     /// Looks until there is something to say, or the time is over; what changes in between is not missed.
     async fn until<T>(&self, wait: Duration, mut look: impl FnMut(&mut Model) -> (T, bool)) -> T {
-        let end = Instant::now() + wait;
+        let end = Instant::now() + wait.min(Duration::from_secs(365 * 24 * 3600));
         loop {
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
@@ -102,15 +102,13 @@ impl Queue for ModelQueue {
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
-        let mut first = true;
         let look = |model: &mut Model| {
             let mut reply = model.space(&beat.queue).heartbeat(&beat);
             let news = reply.closed || !reply.cancel.is_empty() || !reply.commands.is_empty();
-            // that it should run empty is told, but nothing to be woken for again and again
-            let is_final = news || (first && reply.run_empty);
-            first = false;
             reply.run_empty &= !reply.closed;
-            (reply, is_final)
+            // that it should run empty is told, but nothing to be woken for again and again
+            let turns = model.space(&beat.queue).turns(beat.worker, reply.run_empty);
+            (reply, news || turns)
         };
         Ok(self.until(beat.wait, look).await)
     }
