@@ -58,6 +58,11 @@ impl Named {
         }
     }
 
+    /// Whether nothing is lost with it.
+    pub(crate) fn is_blank(&self, limits: Limits, now: Timestamp) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_blank(limits, now)
+    }
+
     /// Carries out a request, and wakes whom it concerns.
     pub(crate) fn apply<R: Apply>(&self, clock: &Clock, request: R) -> R::Reply {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,14 +1,14 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
 use task_core::{
     BackendInfo, Batch, CancelAnswer, Capabilities, Claim, Claimed, Command, ControlAnswer, Durability,
     EnqueueReply, Explanation, Filter, FromUrl, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Page,
-    Queue, QueueError, QueueStats, SettleReply, SettleRequest, TaskId, TaskMessage,
+    Queue, QueueError, QueueStats, SettleAnswer, SettleReply, SettleRequest, TaskId, TaskMessage, Timestamp,
 };
 
 use crate::{
@@ -31,7 +31,36 @@ pub struct MemoryQueue(Arc<Shared>);
 struct Shared {
     limits: Limits,
     clock: Clock,
-    queues: RwLock<BTreeMap<Name, Arc<Named>>>,
+    queues: RwLock<Names>,
+}
+
+/// The named queues that were used.
+#[derive(Default)]
+struct Names {
+    by_name: BTreeMap<Name, Arc<Named>>,
+    /// With so many it is time to forget those that hold nothing.
+    many: usize,
+}
+
+impl Names {
+    /// Makes one. Calls on names that nobody ever puts a task under leave nothing behind for good: workers that look for
+    /// tasks there, and their ends.
+    fn make(&mut self, queue: &Name, limits: Limits, now: Timestamp) -> Arc<Named> {
+        const FEW: usize = 64;
+        if self.by_name.len() >= self.many.max(FEW) {
+            // whoever is calling one has a handle on it, and nobody gets one while this is locked
+            self.by_name.retain(|_, named| Arc::strong_count(named) > 1 || !named.is_blank(limits, now));
+            self.many = 2 * self.by_name.len();
+        }
+        let new = || Arc::new(Named::new(queue.clone(), limits, now));
+        self.by_name.entry(queue.clone()).or_insert_with(new).clone()
+    }
+}
+
+impl Shared {
+    fn names(&self) -> RwLockReadGuard<'_, Names> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for MemoryQueue {
@@ -79,11 +108,11 @@ impl MemoryQueue {
     }
 
     fn named_queues(&self) -> Vec<Arc<Named>> {
-        self.0.queues.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.0.names().by_name.values().cloned().collect()
     }
 
     fn get(&self, queue: &Name) -> Option<Arc<Named>> {
-        self.0.queues.read().unwrap_or_else(PoisonError::into_inner).get(queue).cloned()
+        self.0.names().by_name.get(queue).cloned()
     }
 
     fn get_or_make(&self, queue: &Name) -> Arc<Named> {
@@ -91,15 +120,17 @@ impl MemoryQueue {
             return named;
         }
         let mut queues = self.0.queues.write().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Named::new(queue.clone(), self.0.limits, self.0.clock.now()));
-        queues.entry(queue.clone()).or_insert_with(new).clone()
+        queues.make(queue, self.0.limits, self.0.clock.now())
     }
 }
 
 impl Queue for MemoryQueue {
     async fn enqueue(&self, batch: Batch) -> Result<EnqueueReply, QueueError> {
-        let queue = batch.queue.clone();
+        let (queue, empty) = (batch.queue.clone(), batch.messages.is_empty());
         let enqueue = Enqueue::new(batch, self.0.clock.now())?;
+        if empty {
+            return Ok(EnqueueReply::new(Vec::new(), Durability::Process));
+        }
         let answers = self.get_or_make(&queue).apply(&self.0.clock, enqueue);
         Ok(EnqueueReply::new(answers, Durability::Process))
     }
@@ -112,6 +143,9 @@ impl Queue for MemoryQueue {
     async fn settle(&self, request: SettleRequest) -> Result<SettleReply, QueueError> {
         let queue = request.queue.clone();
         let settle = Settle::try_from(request)?;
+        if settle.then.is_none() && self.get(&queue).is_none() {
+            return Ok(SettleReply::new(vec![SettleAnswer::Stale; settle.ends.len()]));
+        }
         Ok(self.get_or_make(&queue).apply(&self.0.clock, settle).into())
     }
 
@@ -143,7 +177,15 @@ impl Queue for MemoryQueue {
     }
 
     async fn control(&self, queue: &Name, command: Command) -> Result<ControlAnswer, QueueError> {
-        let (named, clock) = (self.get_or_make(queue), &self.0.clock);
+        let clock = &self.0.clock;
+        let sets = matches!(command, Command::Pause | Command::Limit(_));
+        let named = if sets { Some(self.get_or_make(queue)) } else { self.get(queue) };
+        let Some(named) = named else {
+            return match command {
+                Command::Resume | Command::Purge => Ok(ControlAnswer::Done(0)),
+                _ => Ok(ControlAnswer::NotFound),
+            };
+        };
         Ok(match command {
             Command::Pause => named.apply(clock, SetPaused(true)),
             Command::Resume => named.apply(clock, SetPaused(false)),
@@ -177,7 +219,7 @@ impl Queue for MemoryQueue {
     }
 
     async fn queues(&self) -> Result<Vec<Name>, QueueError> {
-        Ok(self.0.queues.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect())
+        Ok(self.0.names().by_name.keys().cloned().collect())
     }
 
     async fn message(&self, queue: &Name, id: &TaskId) -> Result<Option<TaskMessage>, QueueError> {
@@ -229,9 +271,9 @@ impl FromUrl for MemoryQueue {
 
 impl fmt::Debug for MemoryQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let queues = self.0.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.0.names();
         f.debug_struct("MemoryQueue")
-            .field("queues", &queues.keys().collect::<Vec<_>>())
+            .field("queues", &names.by_name.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

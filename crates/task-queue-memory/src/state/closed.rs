@@ -48,6 +48,11 @@ impl Closed {
         self.order.push_back((until, Entry::Ended(worker)));
     }
 
+    /// Whether all is forgotten, or may be.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.order.back().is_none_or(|(until, _)| *until <= now)
+    }
+
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..super::STEP {
             let Some((_, entry)) = self.order.front().copied().filter(|(until, _)| *until <= now) else {

@@ -245,6 +245,18 @@ impl State {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether another with these limits could take its place: it never had a task, nothing was said of it, and for an hour
+    /// no worker was heard of.
+    pub(crate) fn is_blank(&self, limits: Limits, now: Timestamp) -> bool {
+        const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+        self.totals == Totals::default()
+            && self.tasks.is_empty()
+            && !self.paused
+            && self.limits == limits
+            && self.closed.is_over(now)
+            && self.workers.values().all(|worker| worker.lease_ends + HOUR <= now)
+    }
+
     /// When the next request is due at the latest, so that what depends on time alone happens in time.
     pub fn next_event(&self) -> Option<Timestamp> {
         let lease = self.leases.first().map(|(end, _)| (*end).max(self.grace_until));
