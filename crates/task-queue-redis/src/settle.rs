@@ -9,6 +9,7 @@ use task_core::{
 
 use crate::{
     claim::{claim_call, read_claim},
+    clock::millis,
     ids::{stored_id, stored_token},
     queue::RedisQueue,
     record,
@@ -80,7 +81,9 @@ fn groups(settlements: &[Settlement]) -> (Vec<Group<'_>>, Vec<usize>) {
             (group.kind, token, group.started_at) == (kind, delivery.token, started_at)
                 && group.detail == detail
         };
-        match groups.iter_mut().rev().find(of_this).filter(|_| moves) {
+        // what is given back comes out in this order, so that none of it goes before another
+        let behind = if kind == "R" { 1 } else { groups.len() };
+        match groups.iter_mut().rev().take(behind).find(of_this).filter(|_| moves) {
             Some((group, places)) => {
                 group.members.push(settlement);
                 places.push(place);
@@ -97,7 +100,7 @@ fn groups(settlements: &[Settlement]) -> (Vec<Group<'_>>, Vec<usize>) {
 }
 
 fn kind(settlement: &Settlement) -> (&'static str, String) {
-    let millis = |time: Duration| time.as_millis().to_string();
+    let millis = |time: Duration| millis(time).to_string();
     let keep = |status| millis(ResultMessage::retention(status, settlement.retention()));
     let asked = || settlement.retention().map(millis).unwrap_or_default();
     match &settlement.outcome {

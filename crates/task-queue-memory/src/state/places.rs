@@ -49,6 +49,8 @@ pub(super) enum Place {
 pub(super) enum End {
     Front,
     Back,
+    /// At the front, where [`Lane::reserve`] has kept room.
+    Reserved(i64),
 }
 
 /// Tasks that wait for a worker.
@@ -61,9 +63,20 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn push(&mut self, end: End, priority: u8, id: TaskId) -> LaneKey {
         self.pushed += 1;
-        let key = (Reverse(priority), if end == End::Back { self.pushed } else { -self.pushed });
+        let place = match end {
+            End::Back => self.pushed,
+            End::Front => -self.pushed,
+            End::Reserved(place) => place,
+        };
+        let key = (Reverse(priority), place);
         self.entries.insert(key, id);
         key
+    }
+
+    /// Keeps room at the front for so many; answers the first place.
+    pub(super) fn reserve(&mut self, places: usize) -> i64 {
+        self.pushed += i64::try_from(places).unwrap_or(0);
+        -self.pushed
     }
 
     pub(super) fn remove(&mut self, key: LaneKey) {

@@ -77,7 +77,10 @@ impl Apply for Settle {
 
     fn apply(self, state: &mut State, now: Timestamp) -> Settled {
         // before the housekeeping, since good work is taken while its token is current, however late
-        let answers = self.ends.into_iter().map(|end| state.settle(end, now)).collect();
+        let released = self.ends.iter().filter(|end| end.outcome == Outcome::Released).count();
+        let first = state.places.ready.reserve(released);
+        let mut places = (first..).map(LaneEnd::Reserved);
+        let answers = self.ends.into_iter().map(|end| state.settle(end, &mut places, now)).collect();
         let claimed = self.then.map(|claim| (claim.worker, claim.apply(state, now)));
         if claimed.is_none() {
             state.housekeep(now);
@@ -93,7 +96,13 @@ impl State {
             && self.workers.contains_key(&token.worker)
     }
 
-    fn settle(&mut self, End { id, token, outcome }: End, now: Timestamp) -> SettleAnswer {
+    /// `places` are those of what is given back, so that it keeps its order.
+    fn settle(
+        &mut self,
+        End { id, token, outcome }: End,
+        places: &mut impl Iterator<Item = LaneEnd>,
+        now: Timestamp,
+    ) -> SettleAnswer {
         match self.tasks.get(&id) {
             Some(Task::Live(live)) if self.is_current(live, token) => {}
             Some(task) if task.settled() == Some(Ended::new(token, &outcome)) => {
@@ -115,7 +124,7 @@ impl State {
             }
             (TaskStatus::Pending, _) => {
                 self.totals.released += 1;
-                self.make_ready(id, live, LaneEnd::Front, now);
+                self.make_ready(id, live, places.next().unwrap_or(LaneEnd::Front), now);
             }
             (status, _) => self.finish(id, live, status, now),
         }

@@ -188,6 +188,8 @@ impl State {
     pub(super) fn make_ready(&mut self, id: TaskId, mut live: Box<Live>, end: End, now: Timestamp) {
         live.since = now;
         if live.is_suspect() {
+            // a place was reserved among the others
+            let end = if end == End::Back { End::Back } else { End::Front };
             live.place = Place::Suspect(self.places.suspects.push(end, live.terms.priority, id.clone()));
             self.effects.changed = true;
         } else {
@@ -205,8 +207,14 @@ impl State {
         }
         match &live.place {
             Place::Ready(key) => self.places.ready.remove(*key),
-            Place::Suspect(key) => self.places.suspects.remove(*key),
-            Place::Unknown(key) => self.leave_unknown(live, *key),
+            Place::Suspect(key) => {
+                self.effects.told.extend(self.emptying); // it may claim again
+                self.places.suspects.remove(*key);
+            }
+            Place::Unknown(key) => {
+                self.effects.told.extend(self.emptying.filter(|_| live.is_suspect()));
+                self.leave_unknown(live, *key);
+            }
             Place::Delayed(key) => drop(self.places.delayed.remove(key)),
             Place::Retry(key) => drop(self.places.retries.remove(key)),
             Place::Running(held) => drop(self.places.running.remove(held)),

@@ -117,6 +117,12 @@ local function ring(inc)
   call('PEXPIRE', BELL .. inc, 60000)
 end
 
+-- A suspect waits no more: whoever was asked to run empty for it is to hear at once if none is left.
+local function suspect_left()
+  local asked = call('HGET', META, 'asked')
+  if asked and call('ZSCORE', LEASES, asked) then ring(asked) end
+end
+
 local function closed(inc)
   local until_then = call('ZMSCORE', CLOSED, inc, string.match(inc, '^[^.]*'))
   return until_then[1] or until_then[2]
@@ -203,6 +209,7 @@ end
 -- Takes a waiting task out of where it waits; a long ready list keeps a stale entry, marked in its state.
 local function unplace(id, priority, s)
   local member = string.char(priority) .. id
+  if s.p and is_suspect(s) then suspect_left() end
   if s.p == 'q' then
     call('ZREM', SUSPECTS, id)
   elseif s.p then

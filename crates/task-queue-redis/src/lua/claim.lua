@@ -131,7 +131,7 @@ local function take_all(ids, key)
 end
 
 local function runs_alone(id)
-  if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') end
+  if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') else suspect_left() end
   take_one(id)
   if n == 1 then
     call('HSET', ALONE, inc, id)

@@ -50,10 +50,11 @@ local function forget(inc)
   end
 end
 
--- The tasks of a closed incarnation that are to be given back next, `max` or some more, with what they are held by.
+-- The tasks of a closed incarnation that are to be given back next, at most `max`, with what they are held by. Those that it
+-- was given last come first, since what comes to the front after them lies before them; but in their order.
 local function next_held(inc, max)
-  local numbers = call('HRANDFIELD', HELD .. inc, 10)
-  table.sort(numbers, function(a, b) return tonumber(a) < tonumber(b) end)
+  local numbers = call('HRANDFIELD', HELD .. inc, 1000)
+  table.sort(numbers, function(a, b) return tonumber(a) > tonumber(b) end)
   local found, looked_at = {}, 0
   for i = 1, #numbers do
     if #found >= max or looked_at >= 1000 then break end
@@ -62,12 +63,12 @@ local function next_held(inc, max)
     for id in string.gmatch(call('HGET', CLAIMS .. inc, number) or '', '[^\n]+') do ids[#ids + 1] = id end
     looked_at = looked_at + #ids
     local runs = #ids > 0 and call('HMGET', RUN, unpack(ids)) or {}
-    for j = 1, #ids do
+    for j = #ids, 1, -1 do
       local mine = runs[j] and token_of(runs[j]) == inc .. ':' .. number
       if mine and #found < max then
         found[#found + 1] = { id = ids[j], held = runs[j] }
       elseif mine then
-        rest[#rest + 1] = ids[j]
+        table.insert(rest, 1, ids[j])
       end
     end
     if #rest > 0 then
@@ -78,8 +79,9 @@ local function next_held(inc, max)
       call('HDEL', CLAIMS .. inc, number)
     end
   end
-  table.sort(found, function(a, b) return a.id < b.id end)
-  return found
+  local given = {}
+  for i = #found, 1, -1 do given[#given + 1] = found[i] end
+  return given
 end
 
 -- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more. With the

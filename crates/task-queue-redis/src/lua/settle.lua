@@ -13,6 +13,7 @@ local rare = call('EXISTS', WAITING, PROGRESS, ALONE) > 0
 local waiting, progress = rare and call('EXISTS', WAITING) == 1, rare and call('EXISTS', PROGRESS) == 1
 local answers, all_done = {}, true
 local aside, asides = {}, {} -- names whose tasks were put aside
+local front = {} -- by priority, what is given back: all of it at once, so that it keeps its order
 
 -- How far a client's reckoning of the time may be behind before its times are put right.
 local NEAR = 250
@@ -92,7 +93,8 @@ local function attempt(kind, hold, detail, id, print, record, asked)
     if is_suspect(s) then
       suspect(id, s, now)
     else
-      ready(p, { id }, true)
+      front[p] = front[p] or {}
+      table.insert(front[p], id)
     end
     keep(id, s)
   end
@@ -160,6 +162,7 @@ while at < #ARGV do
     if alone and holder(call('HGET', RUN, alone) or '') ~= inc then call('HDEL', ALONE, inc) end
   end
 end
+for p, ids in pairs(front) do ready(p, ids, true) end
 if #asides > 0 then wake_knowing(asides) end
 if all_done then return { int(now) } end
 return { int(now), unpack(answers) }

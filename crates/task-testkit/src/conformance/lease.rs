@@ -160,3 +160,17 @@ pub async fn a_release_gives_back_everything_however_much_it_is<H: Harness>(h: &
     }
     panic!("{} of {TASKS} tasks came back", seen.len());
 }
+
+/// They came back sorted by their ids.
+pub async fn what_a_dead_worker_held_comes_back_in_the_order_in_which_it_was_given<H: Harness>(h: &H) {
+    let order = ["c", "a", "d", "b", "e"];
+    h.send(order.map(|id| task(id, options())).to_vec()).await;
+    h.put("later", options()).await;
+    let mut victim = h.sim("victim");
+    for tasks in [2, 3] {
+        victim.claim(tasks).await;
+    }
+    assert_eq!(victim.release().await, 5);
+    let expected: Vec<&str> = order.into_iter().chain(["later"]).collect();
+    assert_eq!(ids(&h.sim("w").claim(9).await), expected);
+}

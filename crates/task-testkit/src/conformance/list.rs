@@ -55,6 +55,7 @@ macro_rules! __promises {
                 no_settlements_at_all_are_answered_with_no_answers
                 good_work_is_taken_while_its_token_is_current_however_late
                 an_attempt_that_has_ended_can_not_end_otherwise
+                what_is_given_back_together_keeps_its_order
             }
             fencing {
                 a_settlement_sent_again_is_already_done_and_changes_nothing
@@ -110,6 +111,7 @@ macro_rules! __promises {
                 after_an_outage_live_workers_keep_what_they_hold
                 after_an_outage_a_worker_that_stays_away_is_dead
                 a_release_gives_back_at_once_and_closes_every_generation
+                what_a_dead_worker_held_comes_back_in_the_order_in_which_it_was_given
                 a_release_of_a_worker_that_never_claimed_keeps_it_out
                 a_task_whose_worker_dies_too_often_has_failed
                 a_task_whose_cancel_was_asked_for_is_cancelled_when_its_worker_dies
@@ -121,6 +123,7 @@ macro_rules! __promises {
                 a_worker_that_holds_something_gets_no_suspect_whatever_it_says
                 one_worker_at_a_time_is_asked_to_run_empty_for_a_suspect
                 another_worker_is_asked_to_run_empty_when_the_asked_one_is_gone
+                a_worker_hears_at_once_that_it_need_not_run_empty_any_more
                 nobody_is_asked_to_run_empty_while_the_queue_is_paused
                 a_suspect_that_is_tried_again_or_given_back_is_one_still
                 a_suspect_that_was_replayed_is_none_any_more
@@ -166,6 +169,7 @@ macro_rules! __promises {
                 the_highest_priority_goes_first
                 a_delayed_task_starts_when_its_time_has_come
                 a_failed_attempt_is_tried_again_after_its_backoff
+                times_longer_than_any_clock_counts_to_overflow_nothing
                 a_task_that_did_not_start_in_time_is_cancelled_as_expired
                 a_task_that_only_workers_without_its_name_had_expires
                 a_task_that_has_started_in_time_does_not_expire

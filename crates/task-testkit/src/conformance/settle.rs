@@ -1,6 +1,8 @@
 //! Attempts end in batches, each for itself, and the next claim may travel along.
 
-use task_core::{Outcome, Queue as _, QueueError, SettleAnswer, SettleRequest, Settlement, TaskStatus};
+use task_core::{
+    Delivery, Outcome, Queue as _, QueueError, SettleAnswer, SettleRequest, Settlement, TaskStatus,
+};
 
 use crate::{
     Harness,
@@ -85,4 +87,21 @@ pub async fn an_attempt_that_has_ended_can_not_end_otherwise<H: Harness>(h: &H) 
     assert_eq!(worker.settle(&held[1], failed()).await, SettleAnswer::Stale);
     assert_eq!(h.status("a").await, TaskStatus::Retry);
     assert_eq!(h.status("b").await, TaskStatus::Completed);
+}
+
+/// A worker that stopped gave back what waited in it in one call, and it came out the wrong way round.
+pub async fn what_is_given_back_together_keeps_its_order<H: Harness>(h: &H) {
+    let order = ["c", "a", "d", "b", "e"];
+    h.send(order.map(|id| task(id, options())).to_vec()).await;
+    h.put("later", options()).await;
+    let mut worker = h.sim("w");
+    let mut held = worker.claim(2).await;
+    held.extend(worker.claim(3).await);
+    assert_eq!(ids(&held), order);
+    let end = |(delivery, outcome): (&Delivery, _)| Settlement::new(delivery.clone(), outcome);
+    let outcomes = [Outcome::Released, completed(1), Outcome::Released, Outcome::Released, Outcome::Released];
+    let ends = held.iter().zip(outcomes).map(end).collect();
+    let reply = h.queue().settle(SettleRequest::new(QUEUE, ends)).await.expect("an answer");
+    assert_eq!(reply.answers, [SettleAnswer::Done; 5]);
+    assert_eq!(ids(&worker.claim(9).await), ["c", "d", "b", "e", "later"]);
 }

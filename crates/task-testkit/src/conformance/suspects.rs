@@ -1,6 +1,8 @@
 //! Suspects, whose worker died under them twice, run alone; one poison task takes no neighbour along.
 
-use task_core::{Capability, Command, Outcome, SettleAnswer, TaskStatus};
+use std::time::Instant;
+
+use task_core::{CancelAnswer, Capability, Command, Outcome, SettleAnswer, TaskStatus};
 
 use crate::{
     Harness,
@@ -135,4 +137,31 @@ pub async fn a_suspect_of_an_unknown_name_runs_alone_in_a_worker_that_knows_it<H
     assert_eq!(ids(&alone), ["poison"]);
     assert!(alone[0].suspect);
     assert_eq!(h.status("poison").await, TaskStatus::Running);
+}
+
+/// A worker that was asked to run empty rested until its next beat, for a task that nobody waited for any more.
+pub async fn a_worker_hears_at_once_that_it_need_not_run_empty_any_more<H: Harness>(h: &H) {
+    if h.lacks(Capability::Suspects).await || h.lacks(Capability::Cancel).await {
+        return;
+    }
+    h.suspect("poison").await;
+    h.put("a", options()).await;
+    let mut busy = h.sim("busy");
+    busy.idle = false;
+    busy.claim_one().await;
+    assert!(busy.beat().await.run_empty);
+    let start = Instant::now();
+    let hears = async {
+        // it may be told at each beat that it still holds
+        while busy.beat_for(LONG).await.run_empty {
+            tokio::task::yield_now().await;
+        }
+        start.elapsed()
+    };
+    let cancels = async {
+        tokio::task::yield_now().await;
+        assert_eq!(h.cancel("poison").await, CancelAnswer::Cancelled);
+    };
+    let (after, ()) = tokio::join!(hears, cancels);
+    assert!(after < SOON, "it was told after {after:?}");
 }

@@ -111,6 +111,7 @@ pub(crate) struct Worker {
     seen: Timestamp,
     busy: u32,
     commands: Vec<WorkerCommand>,
+    told_to_empty: bool,
     /// The claims that brought something and are remembered, by their numbers.
     claims: BTreeMap<u64, Vec<TaskId>>,
     newest: u64,

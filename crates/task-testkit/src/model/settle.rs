@@ -7,7 +7,8 @@ use super::{Place, Space, Task};
 impl Space {
     pub(crate) fn settle(&mut self, settlements: &[Settlement]) -> Vec<SettleAnswer> {
         self.tick();
-        let answers = settlements.iter().map(|settlement| self.settle_one(settlement)).collect();
+        let answers: Vec<_> = settlements.iter().map(|settlement| self.settle_one(settlement)).collect();
+        self.keep_order_of_released(settlements, &answers);
         self.housekeeping();
         answers
     }
@@ -53,6 +54,18 @@ impl Space {
             }
         }
         SettleAnswer::Done
+    }
+
+    /// What was given back together lies at the front in the order in which it was said.
+    fn keep_order_of_released(&mut self, settlements: &[Settlement], answers: &[SettleAnswer]) {
+        for (settlement, answer) in settlements.iter().zip(answers).rev() {
+            let given_back = settlement.outcome == Outcome::Released && *answer == SettleAnswer::Done;
+            let Some(place) = self.find(settlement.delivery.id()).filter(|_| given_back) else { continue };
+            if self.tasks[place].place == Place::Ready {
+                self.next_step();
+                self.tasks[place].rank = self.ranks.first;
+            }
+        }
     }
 
     /// Whether a settlement of this token and this kind of outcome was carried out, however long ago.

@@ -29,6 +29,7 @@ impl Space {
                 seen: self.now,
                 busy: 0,
                 commands: Vec::new(),
+                told_to_empty: false,
                 claims: BTreeMap::new(),
                 newest: 0,
                 acked: 0,
@@ -73,6 +74,12 @@ impl Space {
         }
         reply.run_empty = self.asks_to_run_empty(beat.worker);
         reply
+    }
+
+    /// Whether a worker was told otherwise the last time.
+    pub(crate) fn turns(&mut self, worker: Incarnation, run_empty: bool) -> bool {
+        let Some(place) = self.worker(worker) else { return false };
+        std::mem::replace(&mut self.workers[place].told_to_empty, run_empty) != run_empty
     }
 
     pub(crate) fn release(&mut self, worker: Incarnation) -> u64 {
