@@ -10,10 +10,7 @@ mod child;
 mod seat;
 mod words;
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 pub(crate) use self::words::{Action, Event, Limits, Notice, Start};
 use self::{child::Child, seat::Seat};
@@ -28,8 +25,9 @@ pub(crate) struct Plan {
     seats: Vec<Seat>,
     next: Start,
     stopping: bool,
-    /// The seats that a rolling restart has still to come to; the first is the one that it is at.
-    reload: VecDeque<usize>,
+    /// Starts before this one are to be replaced, one seat after the other: a rolling restart. One that is asked for during
+    /// another goes on with it, and comes again to where a successor was started already.
+    outdated: Start,
     random: fastrand::Rng,
 }
 
@@ -41,7 +39,7 @@ impl Plan {
             seats: std::iter::repeat_with(|| Seat::new(now)).take(seats).collect(),
             next: 0,
             stopping: false,
-            reload: VecDeque::new(),
+            outdated: 0,
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -91,7 +89,7 @@ impl Plan {
             Event::Released { tasks: 0, .. } => {}
             Event::Stop => self.stop(now + limits.grace, false, &mut actions),
             Event::StopNow => self.stop(now + NOW, true, &mut actions),
-            Event::Reload if !self.stopping => self.reload = (0..self.seats.len()).collect(),
+            Event::Reload if !self.stopping => self.outdated = self.next,
             Event::Reload => {}
         }
         self.look_at_the_clock(now, &mut actions);
@@ -104,7 +102,7 @@ impl Plan {
     }
 
     fn exited(&mut self, start: Start, now: Instant, actions: &mut Vec<Action>) {
-        let Self { seats, limits, stopping, reload, random, .. } = self;
+        let Self { seats, limits, stopping, outdated, random, .. } = self;
         let Some((number, seat)) =
             seats.iter_mut().enumerate().find(|(_, seat)| seat.children().any(|child| child.start == start))
         else {
@@ -114,7 +112,7 @@ impl Plan {
         if seat.successor.as_ref().is_some_and(|child| child.start == start) {
             seat.successor = None;
             if !*stopping {
-                reload.clear();
+                *outdated = 0;
                 actions.push(Action::Say(number, Notice::ReloadFailed));
             }
             return;
@@ -123,8 +121,8 @@ impl Plan {
         if let Some(successor) = seat.successor.take() {
             // the one that was to take over does so, whether the old one was asked to go or died by itself
             seat.current = Some(successor);
-            if reload.front() == Some(&number) {
-                reload.pop_front();
+            if !*stopping && seat.count_death(&dead, now) {
+                actions.push(Action::Say(number, Notice::TakenOver));
             }
         } else if !*stopping {
             actions.push(Action::Say(number, seat.rest_after(&dead, limits, random, now)));
@@ -133,7 +131,6 @@ impl Plan {
 
     fn stop(&mut self, kill: Instant, again: bool, actions: &mut Vec<Action>) {
         self.stopping = true;
-        self.reload.clear();
         for seat in &mut self.seats {
             seat.close();
             seat.children_mut().for_each(|child| child.stop(kill, again, actions));
@@ -153,24 +150,21 @@ impl Plan {
 
     /// The next step of a rolling restart, if its seat is ready for it.
     fn go_on_reloading(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        while let Some(&number) = self.reload.front() {
-            let seat = &mut self.seats[number];
-            match (&mut seat.current, &seat.successor) {
-                // nobody serves: whoever starts there next is new
-                (None, _) => {
-                    self.reload.pop_front();
-                }
-                (Some(_), None) => {
-                    self.seats[number].successor = Some(self.start_in(number, now, actions));
-                    break;
-                }
-                (Some(old), Some(new)) => {
-                    if new.is_ready() {
-                        old.stop(now + self.limits.grace, false, actions);
-                    }
-                    break;
-                }
+        if self.stopping {
+            return;
+        }
+        // where nobody serves, whoever starts next is new
+        let is_at = |seat: &Seat| seat.successor.is_some();
+        let is_old = |seat: &Seat| seat.current.as_ref().is_some_and(|child| child.start < self.outdated);
+        let place = self.seats.iter().position(is_at).or_else(|| self.seats.iter().position(is_old));
+        let Some(number) = place else { return };
+        let seat = &mut self.seats[number];
+        match (&mut seat.current, &seat.successor) {
+            (Some(old), Some(new)) if new.is_ready() => {
+                old.stop(now + self.limits.grace, false, actions);
             }
+            (Some(_), None) => self.seats[number].successor = Some(self.start_in(number, now, actions)),
+            _ => {}
         }
     }
 

@@ -100,19 +100,26 @@ impl Seat {
             self.backoffs = 0;
             self.on_trial = false;
         }
-        if !dead.was_to_end() {
-            self.failures.push_back((now, dead.start));
-            self.failures.retain(|(at, _)| now.duration_since(*at) < MINUTE);
-            if self.on_trial || self.failures.len() >= limits.max_restarts as usize {
-                self.rest = Rest::Parked(now + MINUTE);
-                return Notice::Parked;
-            }
+        let counts = self.count_death(dead, now);
+        if counts && (self.on_trial || self.failures.len() >= limits.max_restarts as usize) {
+            self.rest = Rest::Parked(now + MINUTE);
+            return Notice::Parked;
         }
         let wait = FIRST_BACKOFF.saturating_mul(1 << self.backoffs.min(16)).min(MAX_BACKOFF);
         let wait = wait.mul_f64(0.75 + 0.5 * random.f64());
         self.backoffs += 1;
         self.rest = Rest::Backoff(now + wait);
         Notice::Restarts(wait)
+    }
+
+    /// Whether its worker died by itself, which then counts.
+    pub(super) fn count_death(&mut self, dead: &Child, now: Instant) -> bool {
+        if dead.was_to_end() {
+            return false;
+        }
+        self.failures.push_back((now, dead.start));
+        self.failures.retain(|(at, _)| now.duration_since(*at) < MINUTE);
+        true
     }
 
     /// A start that died here held tasks: then its death is the task's doing. It parks nobody, and keeps its neighbours

@@ -197,6 +197,41 @@ fn a_rolling_restart_has_the_new_worker_ready_before_the_old_one_stops() {
 }
 
 #[test]
+fn a_rolling_restart_asked_for_again_leaves_no_seat_with_what_was_started_before() {
+    // the seat that the first one was at kept the version of the first, and another seat had two successors at a time
+    let mut bench = Bench::new(2, LIMITS);
+    bench.on(Event::Tick);
+    bench.on(Event::Ready(0));
+    bench.on(Event::Ready(1));
+    assert_eq!(bench.on(Event::Reload), [Action::Start { seat: 0, start: 2 }]);
+    assert_eq!(bench.on(Event::Reload), [], "one seat at a time");
+    assert_eq!(bench.on(Event::Ready(2)), [Action::Term(0)]);
+    let again = [Action::Release(0), Action::Start { seat: 0, start: 3 }];
+    assert_eq!(bench.on(Event::Exited(0)), again, "the successor is older than the second call");
+    assert_eq!(bench.on(Event::Ready(3)), [Action::Term(2)]);
+    assert_eq!(bench.on(Event::Exited(2)), [Action::Release(2), Action::Start { seat: 1, start: 4 }]);
+    assert_eq!(bench.on(Event::Ready(4)), [Action::Term(1)]);
+    assert_eq!(bench.on(Event::Exited(1)), [Action::Release(1)]);
+    assert_eq!((bench.plan.alive(), bench.after(SECOND)), (2, vec![]));
+}
+
+#[test]
+fn an_old_worker_that_dies_before_its_successor_is_ready_is_counted_and_the_rest_goes_on() {
+    // a version that could not live was rolled out without anybody being told of its deaths
+    let mut bench = Bench::new(2, LIMITS);
+    bench.on(Event::Tick);
+    bench.on(Event::Ready(0));
+    bench.on(Event::Ready(1));
+    bench.on(Event::Reload);
+    let died = bench.on(Event::Exited(0));
+    let next = Action::Start { seat: 1, start: 3 };
+    assert_eq!(died, [Action::Release(0), Action::Say(0, Notice::TakenOver), next]);
+    assert_eq!(bench.on(Event::Exited(2)).len(), 2, "released, and started again after a pause");
+    assert_eq!(started(&bench.after(SECOND)), [4]);
+    assert!(bench.on(Event::Exited(4)).contains(&Action::Say(0, Notice::Parked)), "three deaths in a minute");
+}
+
+#[test]
 fn a_new_version_that_does_not_start_leaves_the_old_workers_alone() {
     let mut bench = Bench::new(2, LIMITS);
     bench.on(Event::Tick);

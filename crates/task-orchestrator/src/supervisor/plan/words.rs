@@ -44,6 +44,8 @@ pub(crate) enum Action {
 pub(crate) enum Notice {
     /// It ended and is started again after this time.
     Restarts(Duration),
+    /// It ended by itself during a rolling restart, and its successor has its place.
+    TakenOver,
     /// It came to nothing too often, and is tried again in a minute.
     Parked,
     /// It did not get ready in time.
