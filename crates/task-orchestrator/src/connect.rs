@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use task_core::{Backends, QueueError, TaskQueue};
+use task_core::{Backends, Queue as _, QueueError, TaskQueue};
 use tokio::time::{Instant, timeout_at};
 
 use crate::silence::Silence;
@@ -37,5 +37,13 @@ pub(crate) async fn connect(
             silence.get_or_insert_with(Silence::new);
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Tells what the backend says that its owner should know.
+pub(crate) async fn warn(queue: &TaskQueue) {
+    match queue.info().await {
+        Ok(info) => info.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(error) => tracing::debug!(%error, "the queue says nothing of itself"),
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use task_core::{Backends, Queue as _, TaskQueue};
+use task_core::{Backends, TaskQueue};
 use task_monitor::Observations;
 use task_worker::{TaskRegistry, command::TaskFile};
 
 use crate::{
     app::Setup,
-    connect::connect,
+    connect::{connect, warn},
     crew::Crew,
     exit::Exit,
     inside, monitoring,
@@ -69,14 +69,6 @@ pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup
     // a blocking task that can't be stopped must not keep the process
     runtime.shutdown_background();
     exit
-}
-
-/// Tells what the backend says that its owner should know.
-async fn warn(queue: &TaskQueue) {
-    match queue.info().await {
-        Ok(info) => info.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
-        Err(error) => tracing::debug!(%error, "the queue says nothing of itself"),
-    }
 }
 
 fn fail(exit: Exit, error: impl std::fmt::Display) -> Exit {

@@ -7,7 +7,7 @@ use task_worker::{TaskRegistry, TaskWorker, WorkerError, command::TaskFile};
 
 use crate::{
     app::Setup,
-    connect::connect,
+    connect::{connect, warn},
     exit::Exit,
     logging,
     observed::ToOrchestrator,
@@ -38,7 +38,8 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         Ok(logs) => logging::start(logs),
         Err(mistake) => return fail(Exit::Usage, mistake),
     }
-    let file = match text("TASK_FILE").map(|file| TaskFile::load(file.as_ref())).transpose() {
+    let file = env::var_os("TASK_FILE").filter(|file| !file.is_empty());
+    let file = match file.map(|file| TaskFile::load(file.as_ref())).transpose() {
         Ok(file) => file,
         Err(error) => return fail(Exit::Usage, error),
     };
@@ -89,6 +90,7 @@ pub(crate) fn alone(lone: &LoneWorker, backends: &Backends) -> Exit {
             })
             .await;
         let queue = queue.map_err(|error| Exit::no_queue(&error))?;
+        warn(&queue).await;
         let worker = lone.worker.apply(TaskWorker::new(queue, registry)).label(lone.label.clone());
         if lone.drain { drain(worker).await } else { run(worker).await }
     })

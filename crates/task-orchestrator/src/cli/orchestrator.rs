@@ -63,8 +63,8 @@ pub(crate) struct OrchestratorArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 4, allow_negative_numbers = true, help_heading = RUNS)]
     pub(crate) workers: u32,
 
-    /// Where the tasks are: host:port, redis://…, rediss://…, redis+unix://…, or memory: (inside this process)
-    /// [default: memory:] [env: TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT]
+    /// Where the tasks are: host:port, redis://…, rediss://…, redis+unix://…, redis+sentinel://…, or
+    /// memory: (inside this process) [default: memory:] [env: TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT]
     #[arg(short, long, value_name = "QUEUE", help_heading = RUNS)]
     pub(crate) queue: Option<String>,
 

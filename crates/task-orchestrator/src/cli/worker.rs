@@ -31,7 +31,8 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "ID", help_heading = RUNS)]
     pub(crate) worker_id: Option<String>,
 
-    /// Where the tasks are: host:port, redis://…, rediss://… [env: TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT]
+    /// Where the tasks are: host:port, redis://…, rediss://…, redis+unix://…, redis+sentinel://…
+    /// [env: TASK_QUEUE, REDIS_URL, REDIS_HOST with REDIS_PORT]
     #[arg(short, long, value_name = "QUEUE", help_heading = RUNS)]
     pub(crate) queue: Option<String>,
 

@@ -26,7 +26,7 @@ use super::{
 pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) args: Vec<OsString>,
-    pub(super) env: Vec<(&'static str, String)>,
+    pub(super) env: Vec<(&'static str, OsString)>,
 }
 
 /// A process that was started and is not reaped yet.
@@ -102,6 +102,7 @@ impl Child {
     /// of its session may become somebody else's.
     pub(super) fn bury(mut self) -> io::Result<ExitStatus> {
         processes::kill_session(self.pid);
+        processes::kill_started_by(self.incarnation);
         self.process.wait()
     }
 }

@@ -13,7 +13,9 @@ mod release;
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 mod system;
 
-use std::{collections::HashMap, io, os::unix::process::ExitStatusExt as _, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, ffi::OsString, io, os::unix::process::ExitStatusExt as _, sync::Arc, time::Duration,
+};
 
 use rustix::process::Signal;
 use task_core::TaskQueue;
@@ -49,6 +51,8 @@ pub(crate) struct Supervisor {
     observations: Arc<Observations>,
     /// Why the last worker of a seat ended, until that is told.
     ends: HashMap<usize, &'static str>,
+    /// Why seats are to be filled again, until they are.
+    restarts: HashMap<usize, &'static str>,
     events: mpsc::Sender<Event>,
     happened: mpsc::Receiver<Event>,
     /// Where the sockets of the notify protocol are.
@@ -82,6 +86,7 @@ impl Supervisor {
             releases: Releases::new(queue, names, events.clone()),
             observations,
             ends: HashMap::new(),
+            restarts: HashMap::new(),
             events,
             happened,
             folder: tempfile::Builder::new().prefix("task-").tempdir()?,
@@ -143,6 +148,9 @@ impl Supervisor {
     fn start(&mut self, seat: usize, start: Start) {
         let label = label(seat);
         let socket = self.folder.path().join(start.to_string());
+        if let Some(why) = self.restarts.remove(&seat) {
+            self.observations.restarted(why);
+        }
         let ear = Ear { events: self.events.clone(), observations: self.observations.clone() };
         match Child::spawn(&self.launch, seat, start, socket, ear) {
             Ok(child) => {
@@ -189,9 +197,11 @@ impl Supervisor {
         match notice {
             Notice::Silent => drop(self.ends.insert(seat, "silent")),
             Notice::NotReady => drop(self.ends.insert(seat, "not ready")),
+            // one that is parked is not started again yet
             Notice::Restarts(_) | Notice::Parked => {
-                self.observations.restarted(self.ends.remove(&seat).unwrap_or("exited"));
+                self.restarts.insert(seat, self.ends.remove(&seat).unwrap_or("exited"));
             }
+            Notice::TakenOver => self.observations.restarted(self.ends.remove(&seat).unwrap_or("exited")),
             Notice::Stubborn | Notice::ReloadFailed => {}
         }
         tell(&label(seat), notice);
@@ -207,6 +217,9 @@ fn tell(worker: &str, notice: Notice) {
     match notice {
         Notice::Restarts(after) => {
             tracing::warn!(%worker, after = %task_core::format_duration(after), "restarts");
+        }
+        Notice::TakenOver => {
+            tracing::warn!(%worker, "ended before its successor was ready, which takes over")
         }
         Notice::Parked => {
             tracing::error!(%worker, "parked: its starts come to nothing; tried again in a minute");
@@ -224,38 +237,38 @@ fn tell(worker: &str, notice: Notice) {
 /// only.
 fn launch(settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
     let queues = settings.worker.queues.iter().map(|(name, weight)| format!("{name}={weight}"));
-    let mut env = vec![
-        ("TASK_ROLE", "worker".to_owned()),
-        ("TASK_QUEUE", settings.url.clone()),
-        ("QUEUE_NAME", queues.collect::<Vec<_>>().join(",")),
-        ("LOG_LEVEL", log_level(settings)),
-        ("TASK_GRACE", task_core::format_duration(settings.worker.grace)),
-        ("TASK_LIFELINE_FD", lifeline.number().to_string()),
-        ("WATCHDOG_USEC", settings.timeout.as_micros().to_string()),
+    let mut env: Vec<(&'static str, OsString)> = vec![
+        ("TASK_ROLE", "worker".into()),
+        ("TASK_QUEUE", settings.url.clone().into()),
+        ("QUEUE_NAME", queues.collect::<Vec<_>>().join(",").into()),
+        ("LOG_LEVEL", log_level(settings).into()),
+        ("TASK_GRACE", task_core::format_duration(settings.worker.grace).into()),
+        ("TASK_LIFELINE_FD", lifeline.number().to_string().into()),
+        ("WATCHDOG_USEC", settings.timeout.as_micros().to_string().into()),
     ];
     if settings.drain {
         env.push(("TASK_CLOSED_SET", "1".into()));
     }
     if let Some((url, host)) = redis_parts(&settings.url) {
-        env.push(("REDIS_URL", url));
+        env.push(("REDIS_URL", url.into()));
         if let Some((host, port)) = host {
-            env.extend([("REDIS_HOST", host), ("REDIS_PORT", port)]);
+            env.extend([("REDIS_HOST", host.into()), ("REDIS_PORT", port.into())]);
         }
     }
     if settings.logs.json {
         env.push(("LOG_FORMAT", "json".into()));
     }
     if let Some(concurrency) = settings.worker.concurrency {
-        env.push(("TASK_CONCURRENCY", concurrency.to_string()));
+        env.push(("TASK_CONCURRENCY", concurrency.to_string().into()));
     }
     if let Some(retries) = settings.worker.max_retries {
-        env.push(("TASK_MAX_RETRIES", retries.to_string()));
+        env.push(("TASK_MAX_RETRIES", retries.to_string().into()));
     }
     let (program, args) = match &settings.program {
         Program::Other { path, args } => (path.clone(), args.clone()),
         Program::BuiltIn { tasks } => {
-            let file = tasks.as_ref().map(|file| file.display().to_string());
-            env.push(("TASK_FILE", file.unwrap_or_default()));
+            // a path need not be UTF-8
+            env.push(("TASK_FILE", tasks.as_ref().map(|file| file.into()).unwrap_or_default()));
             (std::env::current_exe()?, Vec::new())
         }
     };

@@ -3,6 +3,9 @@
 use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use task_core::Incarnation;
+
+use super::system::Handle;
 
 /// A process as `/proc/PID/stat` describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,35 @@ pub(super) fn kill_session(leader: Pid) {
             {
                 tracing::warn!(%error, pid = process.pid, "can't kill what a dead worker left behind");
             }
+        }
+    }
+}
+
+/// Kills whatever else a dead worker left behind: what left its session, as a daemon does. A worker and its commands have its
+/// incarnation in their environment, and so has what they start, unless it clears that.
+pub(super) fn kill_started_by(worker: Incarnation) {
+    let marks =
+        ["WORKER_INCARNATION", "TASK_INCARNATION"].map(|name| format!("{name}={worker}").into_bytes());
+    let is_marked = |pid: i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| marks.iter().any(|mark| mark == variable))
+    };
+    // as above; what this may not look into is somebody else's
+    for _ in 0..8 {
+        let mut left = false;
+        for process in all().unwrap_or_default().into_iter().filter(|process| !process.zombie) {
+            if !is_marked(process.pid) {
+                continue;
+            }
+            let Some(Ok(handle)) = Pid::from_raw(process.pid).map(Handle::open) else { continue };
+            // looked at again through a number that the handle keeps its own, or that is dead and hears nothing
+            if is_marked(process.pid) {
+                left = true;
+                let _ = handle.signal(Signal::KILL);
+            }
+        }
+        if !left {
+            return;
         }
     }
 }

@@ -125,6 +125,18 @@ async fn what_a_dead_worker_left_behind_is_killed_also_in_a_process_group_of_its
 }
 
 #[tokio::test]
+async fn what_left_the_session_of_a_dead_worker_is_killed_with_it() {
+    // a command that made itself a daemon ran on beside its own next attempt
+    let script = "(setsid sh -c 'echo $$ >> left; sleep 600' &); echo $$ >> up; sleep 600; :";
+    let bench = Bench::new(script, Duration::ZERO).await;
+    let (left, up) = (bench.lines("left", 1).await, bench.lines("up", 1).await);
+    kill_process(pid(&up[0]), Signal::KILL).unwrap();
+    eventually(async || test_kill_process(pid(&left[0])).is_err().then_some(())).await;
+    bench.lines("left", 2).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_worker_that_ignores_the_request_to_stop_is_killed() {
     let bench = Bench::new("trap '' TERM; echo $$ >> up; while :; do sleep 0.05; done", Duration::ZERO).await;
     let up = bench.lines("up", 1).await;

@@ -73,7 +73,8 @@ fn workers_that_all_come_to_nothing_are_counted_and_make_the_service_unready() {
         eventually("it is parked", || Some(get(port, "/readyz")).filter(|(status, _)| *status == 503));
     assert!(text.contains("parked"), "{text}");
     let (_, text) = get(port, "/metrics");
-    assert!(text.contains("task_children_restarted_total{reason=\"exited\"} 3\n"), "{text}");
+    // a dashboard showed a start more than there were: the third death parks
+    assert!(text.contains("task_children_restarted_total{reason=\"exited\"} 2\n"), "{text}");
     assert!(text.contains("task_children_all_parked 1\n"), "{text}");
     running.signal(Signal::TERM);
     assert_eq!(running.end().code, Some(0));

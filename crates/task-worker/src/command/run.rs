@@ -50,6 +50,8 @@ fn prepare(spec: &Spec, params: &Value, ctx: &TaskContext) -> TaskResult<Command
     let passed = PASSED.into_iter().chain(settings.pass_env.iter().map(String::as_str));
     command.envs(passed.filter_map(|name| Some((name, env::var_os(name)?))));
     command.envs(&settings.env);
+    // by which the orchestrator finds what it leaves behind; under another name than a worker reads, which it may start
+    command.envs(env::var_os("WORKER_INCARNATION").map(|start| ("TASK_INCARNATION", start)));
     command.env("TASK_ID", ctx.id().to_string()).env("TASK_ATTEMPT", ctx.attempt().to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Ok(command)
