@@ -219,7 +219,7 @@ fn tell(worker: &str, notice: Notice) {
             tracing::warn!(%worker, after = %task_core::format_duration(after), "restarts");
         }
         Notice::TakenOver => {
-            tracing::warn!(%worker, "ended before its successor was ready, which takes over")
+            tracing::warn!(%worker, "ended before its successor was ready, which takes over");
         }
         Notice::Parked => {
             tracing::error!(%worker, "parked: its starts come to nothing; tried again in a minute");
@@ -268,7 +268,7 @@ fn launch(settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
         Program::Other { path, args } => (path.clone(), args.clone()),
         Program::BuiltIn { tasks } => {
             // a path need not be UTF-8
-            env.push(("TASK_FILE", tasks.as_ref().map(|file| file.into()).unwrap_or_default()));
+            env.push(("TASK_FILE", tasks.as_ref().map(Into::into).unwrap_or_default()));
             (std::env::current_exe()?, Vec::new())
         }
     };
