@@ -24,14 +24,16 @@ impl RedisServer {
     /// If none gets ready.
     pub fn start(args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let mut said = String::new();
         for _ in 0..5 {
             let port = Self::free_port();
             let folder = tempfile::tempdir().expect("a folder");
-            if let Some(child) = launch(port, &args, &folder) {
-                return Self { child, port, args, folder };
+            match launch(port, &args, &folder) {
+                Ok(child) => return Self { child, port, args, folder },
+                Err(log) => said = log,
             }
         }
-        panic!("no redis-server got ready with {args:?}")
+        panic!("no redis-server got ready with {args:?}:\n{said}")
     }
 
     /// Its port.
@@ -110,11 +112,16 @@ impl RedisServer {
     /// # Panics
     /// If it does not get ready.
     pub fn start_again(&mut self) {
-        self.child = launch(self.port, &self.args, &self.folder).expect("the server is back on its port");
+        let launched = launch(self.port, &self.args, &self.folder);
+        self.child = launched.unwrap_or_else(|log| panic!("the server is not back on its port:\n{log}"));
     }
 }
 
-fn launch(port: u16, args: &[String], folder: &tempfile::TempDir) -> Option<Child> {
+/// How long it may take to read what it kept, on a machine that does much else.
+const READY: Duration = Duration::from_secs(60);
+
+/// Starts one, or answers with what it said.
+fn launch(port: u16, args: &[String], folder: &tempfile::TempDir) -> Result<Child, String> {
     let log = folder.path().join("log");
     std::fs::remove_file(&log).ok();
     let mut child = Command::new("redis-server")
@@ -126,16 +133,16 @@ fn launch(port: u16, args: &[String], folder: &tempfile::TempDir) -> Option<Chil
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed");
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + READY;
     while Instant::now() < end && child.try_wait().expect("a child of ours").is_none() {
         if std::fs::read_to_string(&log).unwrap_or_default().contains("Ready to accept connections") {
-            return Some(child);
+            return Ok(child);
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().ok();
     child.wait().ok();
-    None
+    Err(std::fs::read_to_string(&log).unwrap_or_default())
 }
 
 impl Drop for RedisServer {

@@ -1,5 +1,6 @@
 //! What becomes of workers and tasks when programs misbehave.
 
+mod paused;
 mod poison;
 mod setup;
 mod shutdown;

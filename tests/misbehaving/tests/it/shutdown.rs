@@ -24,9 +24,11 @@ enum Sent {
     HangUpThenTerm,
     /// It is gone; the workers learn it by their lifeline.
     Kill,
+    /// The same: nothing of ours acts on it.
+    Quit,
 }
 
-const ALL: [Sent; 5] = [Sent::Term, Sent::Int, Sent::TermTwice, Sent::HangUpThenTerm, Sent::Kill];
+const ALL: [Sent; 6] = [Sent::Term, Sent::Int, Sent::TermTwice, Sent::HangUpThenTerm, Sent::Kill, Sent::Quit];
 
 /// Plays a moment with each of them, all at once: what takes long is waiting.
 fn with_each(moment: impl AsyncFn(Sent) + Copy + Send) {
@@ -70,10 +72,12 @@ impl Stage {
             Sent::TermTwice => &[Signal::TERM, Signal::TERM],
             Sent::HangUpThenTerm => &[Signal::HUP, Signal::TERM],
             Sent::Kill => &[Signal::KILL],
+            Sent::Quit => &[Signal::QUIT],
         };
         signals.iter().for_each(|signal| running.signal(*signal));
         let ran = running.end();
-        assert_eq!(ran.code, (sent != Sent::Kill).then_some(0), "{sent:?}: {}", ran.stderr);
+        let ends_itself = !matches!(sent, Sent::Kill | Sent::Quit);
+        assert_eq!(ran.code, ends_itself.then_some(0), "{sent:?}: {}", ran.stderr);
         for worker in workers(&ran.stderr) {
             eventually("each worker ends", || has_ended(&worker).then_some(()));
         }
