@@ -1,22 +1,17 @@
-//! A backend of one's own, [`Audited`], in an orchestrator with all its flags; from the folder of the repository:
-//!
-//! ```sh
-//! cargo run -p example-custom-backend -- -q audited:memory: --input examples/custom-backend/jobs.jsonl --drain
-//! ```
+//! An orchestrator with all its flags, and with a backend of one's own; README.md shows what it does.
 
-mod audited;
+use std::{process::ExitCode, time::Duration};
 
-use std::process::ExitCode;
-
-use audited::Audited;
+use example_custom_backend::FileQueue;
 use task_orchestrator::App;
 use task_worker::prelude::*;
 
 #[task]
-async fn shout(words: String) -> TaskResult<String> {
+async fn shout(words: String, seconds: Option<f32>) -> TaskResult<String> {
+    tokio::time::sleep(Duration::from_secs_f32(seconds.unwrap_or(0.0))).await;
     Ok(words.to_uppercase())
 }
 
 fn main() -> ExitCode {
-    App::new().backend::<Audited>().run(async || TaskRegistry::new().register(Shout::task()))
+    App::new().backend::<FileQueue>().run(async || TaskRegistry::new().register(Shout::task()))
 }
