@@ -23,6 +23,10 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "AOF", conflicts_with = "queue")]
     pub(crate) private_redis: Option<Aof>,
 
+    /// Everything takes so many milliseconds longer in each direction on its way to the private Redis and back.
+    #[arg(long, global = true, value_name = "MS", default_value_t = 0, requires = "private_redis")]
+    pub(crate) delay_ms: u64,
+
     /// Prints one JSON object instead of a table.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -60,6 +64,10 @@ pub(crate) enum Run {
     Idle(Idle),
     /// The limit: the least that the life of a task can do on Redis, in plain pipelined commands, without any promise.
     Limit(Limit),
+    /// How long one call keeps a Redis from its other clients at most, where very much is due at once.
+    Bound(Bound),
+    /// All of these in turn on private Redis servers, and a table in Markdown: what was to be reached, and what is.
+    Goals(Goals),
     #[command(hide = true)]
     Worker(Worker),
 }
@@ -75,6 +83,8 @@ impl Run {
             Self::Soak(_) => "soak",
             Self::Idle(_) => "idle",
             Self::Limit(_) => "limit",
+            Self::Bound(_) => "bound",
+            Self::Goals(_) => "goals",
             Self::Worker(_) => "worker",
         }
     }
@@ -173,6 +183,29 @@ pub(crate) struct Limit {
     /// How many tasks.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tasks: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Bound {
+    /// How many tasks are due at once, and then how many results end at once.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tasks: u64,
+    /// How many tasks the worker holds that dies.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) held: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Goals {
+    /// How often each is measured; told are medians.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// How many tasks a run has, where the goal does not say it.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..))]
+    pub(crate) tasks: u64,
+    /// Leaves out what takes minutes: a million tasks, a thousand workers, the soak.
+    #[arg(long)]
+    pub(crate) short: bool,
 }
 
 /// A worker process of a run.

@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod delay;
 mod fleet;
 mod percentiles;
 mod procfs;
@@ -25,6 +26,15 @@ use crate::{
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Run::Goals(goals) = &cli.run {
+        return match runs::goals::run(goals).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("task-bench: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run(&cli).await {
         Ok(report) => {
             report.print(cli.json);
@@ -53,7 +63,8 @@ async fn run(cli: &Cli) -> anyhow::Result<Report> {
         Run::Soak(run) => runs::soak::run(&stage, run, &mut report).await?,
         Run::Idle(run) => runs::idle::run(&stage, run, &mut report).await?,
         Run::Limit(run) => runs::limit::run(&stage, run, &mut report).await?,
-        Run::Worker(_) => unreachable!("it is done with above"),
+        Run::Bound(run) => runs::bound::run(&stage, run, &mut report).await?,
+        Run::Goals(_) | Run::Worker(_) => unreachable!("they are done with above"),
     }
     Ok(report)
 }

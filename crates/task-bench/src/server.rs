@@ -23,6 +23,9 @@ pub(crate) struct Used {
     pub(crate) memory: u64,
 }
 
+/// Of SLOWLOG: number, time, microseconds, words, and who called.
+type SlowCall = (u64, u64, u64, Vec<Vec<u8>>, String, String);
+
 /// The commands by which the framework's clients speak to a Redis.
 const CALLS: [&str; 7] = ["evalsha", "eval", "evalsha_ro", "fcall", "blpop", "blmpop", "brpop"];
 /// Of a client too, and of no script of ours.
@@ -81,6 +84,28 @@ impl Server {
             commands: calls(&CALLS) + calls(&OTHERS),
             memory: field("used_memory").parse().unwrap_or(0),
         })
+    }
+
+    /// From now on calls that keep others waiting for a tenth of a millisecond or more are noted.
+    pub(crate) async fn watch_slow_calls(&self) -> anyhow::Result<()> {
+        let mut connection = self.connection.clone();
+        for (name, value) in [("slowlog-log-slower-than", "100"), ("slowlog-max-len", "100000")] {
+            cmd("CONFIG").arg("SET").arg(name).arg(value).exec_async(&mut connection).await?;
+        }
+        Ok(cmd("SLOWLOG").arg("RESET").exec_async(&mut connection).await?)
+    }
+
+    /// The longest script that was noted since this was asked last, in milliseconds; 0 if none was.
+    pub(crate) async fn longest_call_ms(&self) -> anyhow::Result<f64> {
+        let mut connection = self.connection.clone();
+        let noted: Vec<SlowCall> = cmd("SLOWLOG").arg("GET").arg(-1).query_async(&mut connection).await?;
+        cmd("SLOWLOG").arg("RESET").exec_async(&mut connection).await?;
+        let scripts = noted.iter().filter(|(.., words, _, _)| {
+            words.first().is_some_and(|word| {
+                word.eq_ignore_ascii_case(b"EVALSHA") || word.eq_ignore_ascii_case(b"EVAL")
+            })
+        });
+        Ok(scripts.map(|(_, _, us, ..)| *us).max().unwrap_or(0) as f64 / 1e3)
     }
 
     /// The times of so many PINGs, one after the other, in milliseconds.

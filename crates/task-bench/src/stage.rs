@@ -10,6 +10,7 @@ use task_queue_redis::RedisQueue;
 
 use crate::{
     cli::Cli,
+    delay::Delay,
     server::{self, Server, Used},
     task::Noop,
 };
@@ -24,19 +25,27 @@ pub(crate) struct Stage {
     pub(crate) persistence: String,
     /// Nothing of this run outlives it by itself.
     private: bool,
+    _delay: Option<Delay>,
 }
 
 impl Stage {
     pub(crate) async fn open(cli: &Cli) -> anyhow::Result<Self> {
         let started = cli.private_redis.map(server::private);
         let url = started.as_ref().map_or_else(|| cli.queue.clone(), task_testkit::RedisServer::url);
+        let delay = match cli.delay_ms {
+            0 => None,
+            ms => Some(Delay::before(url.clone(), Duration::from_millis(ms)).await?),
+        };
+        // the server is measured without the delay
+        let measured = url.clone();
+        let url = delay.as_ref().map_or(url, |delay| delay.address.clone());
         let queue = connect(&url).await?;
         let name: Name = format!("bench-{}", uuid::Uuid::new_v4().simple()).parse()?;
         let inside = backends().in_process(&url);
         let private = inside || started.is_some();
-        let server = if inside { None } else { Some(Server::connect(&url, started).await?) };
+        let server = if inside { None } else { Some(Server::connect(&measured, started).await?) };
         let persistence = queue.info().await?.durability.to_string();
-        Ok(Self { queue, url, name, server, persistence, private })
+        Ok(Self { queue, url, name, server, persistence, private, _delay: delay })
     }
 
     /// The same queue, with another named queue on it.
@@ -47,7 +56,7 @@ impl Stage {
         };
         let name = format!("{}-2", self.name).parse()?;
         let (queue, url, persistence) = (self.queue.clone(), self.url.clone(), self.persistence.clone());
-        Ok(Self { queue, url, name, server, persistence, private: self.private })
+        Ok(Self { queue, url, name, server, persistence, private: self.private, _delay: None })
     }
 
     /// How all runs enqueue: as a plain task, and on a queue of others so that nothing stays for long.

@@ -1,8 +1,10 @@
 //! The runs, one a file.
 
+pub(crate) mod bound;
 pub(crate) mod delayed;
 pub(crate) mod drain;
 pub(crate) mod enqueue;
+pub(crate) mod goals;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod limit;

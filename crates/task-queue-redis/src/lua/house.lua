@@ -6,7 +6,7 @@ local function promote(now, most)
   for _, key in ipairs({ DELAYED, RETRY }) do
     local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, most)
     if #due > 0 then
-      call('ZREM', key, unpack(due))
+      call('ZREMRANGEBYRANK', key, 0, #due - 1) -- these very ones, without a search for each
       local by = {}
       for i = 1, #due do
         local p, id = string.byte(due[i], 1), string.sub(due[i], 2)
@@ -214,14 +214,14 @@ local function sweep(now, most)
     local ids = left > 0 and call('ZRANGEBYSCORE', END .. status, '-inf', now, 'LIMIT', 0, left) or {}
     if #ids > 0 then
       drop(status, ids, call('HMGET', TASKS, unpack(ids)), now)
-      call('ZREM', END .. status, unpack(ids))
+      call('ZREMRANGEBYRANK', END .. status, 0, #ids - 1)
     end
     left = left - #ids
   end
   local gone = call('ZRANGEBYSCORE', GONE, '-inf', now, 'LIMIT', 0, most)
   if #gone > 0 then
     call('HDEL', TASKS, unpack(gone))
-    call('ZREM', GONE, unpack(gone))
+    call('ZREMRANGEBYRANK', GONE, 0, #gone - 1)
   end
   call('ZREMRANGEBYSCORE', CLOSED, '-inf', now)
   -- over the cap by count, results go before their time
