@@ -1,5 +1,5 @@
 use anyhow::Context as _;
-use deadpool_redis::redis::{Client, aio::MultiplexedConnection, cmd};
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, aio::MultiplexedConnection, cmd};
 use task_testkit::RedisServer;
 
 use crate::cli::Aof;
@@ -55,7 +55,9 @@ impl Server {
         let url = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
         // the library's errors may show the URL with its password
         let client = Client::open(url).ok().context("the queue's URL can't be opened for INFO")?;
-        let connection = client.get_multiplexed_async_connection().await?;
+        // its default limit of half a second is short for a report from a server that is busy
+        let settings = AsyncConnectionConfig::new().set_response_timeout(None);
+        let connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
         Ok(Self { connection, _private: private })
     }
 
@@ -86,10 +88,10 @@ impl Server {
         })
     }
 
-    /// From now on calls that keep others waiting for a tenth of a millisecond or more are noted.
+    /// From now on calls that keep others waiting for half a millisecond or more are noted.
     pub(crate) async fn watch_slow_calls(&self) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
-        for (name, value) in [("slowlog-log-slower-than", "100"), ("slowlog-max-len", "100000")] {
+        for (name, value) in [("slowlog-log-slower-than", "500"), ("slowlog-max-len", "10000")] {
             cmd("CONFIG").arg("SET").arg(name).arg(value).exec_async(&mut connection).await?;
         }
         Ok(cmd("SLOWLOG").arg("RESET").exec_async(&mut connection).await?)
