@@ -51,6 +51,7 @@ faults! {
     ClockBack: "the server's clock three seconds back",
     ClockFarBack: "the server's clock two minutes back, and ahead again",
     SlowReader: "a client that asks for much and reads nothing",
+    CoresBusy: "every core busy for longer than a lease",
 }
 
 /// Of a worker, as it is by default.
@@ -71,7 +72,7 @@ pub(crate) struct Injected {
 impl Fault {
     /// Whether it lasts for some leases.
     pub(crate) fn is_long(self) -> bool {
-        matches!(self, Self::WorkerFrozen | Self::AllFrozen | Self::ServerStalled)
+        matches!(self, Self::WorkerFrozen | Self::AllFrozen | Self::ServerStalled | Self::CoresBusy)
     }
 
     /// Whether the order of starts can't be told after it: the server lost something, or its clock was wrong.
@@ -190,6 +191,7 @@ impl Fault {
                 reader.write_all(&b"HGETALL tf:{tasks}:tasks\r\n".repeat(20)).await.unwrap();
                 sleep(Duration::from_secs(2)).await;
             }
+            Self::CoresBusy => system::keep_busy(LEASE + Duration::from_secs(3)).await,
         }
         Injected { fault: self, at, over: now(), victims }
     }

@@ -219,8 +219,8 @@ impl App {
 async fn wait(handle: TaskHandle<u32>, shared: Arc<Shared>) {
     match handle.finished(PATIENCE).await {
         Ok(record) => shared.seen.lock().unwrap().push(record),
-        // where a server may lose what it acknowledged, the checker says what may be missing
-        Err(ResultError::NotFound { .. }) => {}
+        // where a server may lose what it acknowledged, the checker says what may be missing; and an app gives up at last
+        Err(ResultError::NotFound { .. } | ResultError::Queue(_) | ResultError::TimedOut { .. }) => {}
         Err(error) => panic!("{}: {error}", handle.id()),
     }
 }

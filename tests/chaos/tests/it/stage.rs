@@ -26,7 +26,7 @@ use crate::{
 pub(crate) const Q: Name = Name::DEFAULT_QUEUE;
 
 /// Longer than a lease, a grace after an outage, and a claim that waits, on a machine that does much else.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 /// How often is looked for what nobody tells us of.
 const LOOK: Duration = Duration::from_millis(10);
 

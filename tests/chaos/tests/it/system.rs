@@ -1,6 +1,10 @@
 //! Processes, known by their numbers.
 
-use std::{fs, sync::Once};
+use std::{
+    fs,
+    sync::Once,
+    time::{Duration, Instant},
+};
 
 use nix::sys::signal::{SigHandler, Signal as Number, signal};
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,6 +25,21 @@ pub(crate) fn stop(pid: u32) {
 
 pub(crate) fn go_on(pid: u32) {
     send(pid, Signal::CONT);
+}
+
+/// Keeps every core busy for so long, with two threads each.
+pub(crate) async fn keep_busy(long: Duration) {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let end = Instant::now() + long;
+    let spin = move || {
+        while Instant::now() < end {
+            std::hint::spin_loop();
+        }
+    };
+    let spinning: Vec<_> = (0..2 * cores).map(|_| tokio::task::spawn_blocking(spin)).collect();
+    for one in spinning {
+        one.await.unwrap();
+    }
 }
 
 /// The processes that are started from here on see a file that may not grow as a full disk, and are not killed for it.
