@@ -249,3 +249,50 @@ pub(crate) fn state_of<'q>(queues: &'q mut Queues, queue: &Name, now: Timestamp)
     let begin = || State::new(queue.clone(), Limits::default(), now);
     queues.entry(queue.clone()).or_insert_with(begin)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use task_queue_memory::state::Tick;
+
+    use super::*;
+
+    fn append(journal: &mut Journal, queues: &mut Queues, millis: u64) {
+        let (time, queue) = (Timestamp::from_millis(millis), Name::DEFAULT_QUEUE);
+        let command = rmp_serde::to_vec(&Command::Tick(Cow::Owned(Tick))).unwrap();
+        journal.append(time, vec![(queue.clone(), command.into())], queues).unwrap();
+        state_of(queues, &queue, time).apply(Tick, time);
+    }
+
+    /// After a failed sync the kernel may have dropped what it was given, and say nothing of it the next time.
+    #[test]
+    fn a_journal_of_which_nobody_knows_what_is_on_the_disk_is_written_anew_before_anything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, mut queues, _) = Journal::open(folder.path(), u64::MAX).unwrap();
+        append(&mut journal, &mut queues, 1000);
+        journal.file.write_all(b"half a frame").unwrap();
+        journal.doubtful = true;
+        append(&mut journal, &mut queues, 2000);
+        let bytes = fs::read(&journal.path).unwrap();
+        let replayed = replay(&journal.path, &bytes).unwrap();
+        assert_eq!((replayed.time.as_millis(), replayed.length), (2000, bytes.len()));
+        assert_eq!(rmp_serde::to_vec(&replayed.queues).unwrap(), rmp_serde::to_vec(&queues).unwrap());
+    }
+
+    #[test]
+    fn a_journal_that_has_grown_long_is_written_anew_and_leads_to_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, mut queues, _) = Journal::open(folder.path(), 1000).unwrap();
+        let mut longest = 0;
+        for n in 1..1000 {
+            append(&mut journal, &mut queues, n);
+            longest = longest.max(journal.length);
+            journal.shorten(Timestamp::from_millis(n), &queues);
+        }
+        assert!((1001..1500).contains(&longest), "{longest}");
+        let replayed = replay(&journal.path, &fs::read(&journal.path).unwrap()).unwrap();
+        assert_eq!(replayed.time.as_millis(), 999);
+        assert_eq!(rmp_serde::to_vec(&replayed.queues).unwrap(), rmp_serde::to_vec(&queues).unwrap());
+    }
+}

@@ -234,3 +234,44 @@ pub(crate) fn encode(request: &impl Recorded) -> Result<Bytes, QueueError> {
     let bytes = rmp_serde::to_vec(&request.command());
     bytes.map(Bytes::from).map_err(|error| QueueError::invalid(format!("a call can't be written: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::frame::{self, Found};
+
+    fn frames(journal: &Path) -> usize {
+        let bytes = std::fs::read(journal).unwrap();
+        let mut at = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let mut frames = 0;
+        while let Found::Frame(body) = frame::read(&bytes[at..]) {
+            at += frame::HEADER + body.len();
+            frames += 1;
+        }
+        frames
+    }
+
+    #[test]
+    fn calls_that_wait_together_are_written_at_once_and_looks_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal");
+        let mut queue = Queue::open(folder.path().to_owned(), u64::MAX, Arc::default()).unwrap();
+        let (answer, answers) = mpsc::channel();
+        let command = encode(&Housekeep).unwrap();
+        let change = || {
+            let (answer, command) = (answer.clone(), command.clone());
+            let then: Change = Box::new(move |written| answer.send(written.is_ok()).unwrap());
+            Job::Change { queue: Name::DEFAULT_QUEUE, command, then }
+        };
+        let looks = answer.clone();
+        let look: Look = Box::new(move |state, _| looks.send(state.is_some()).unwrap());
+        let look = Job::Look { queue: Name::DEFAULT_QUEUE, then: look };
+        let before = frames(&journal);
+        let now = queue.clock.now();
+        queue.carry_out(vec![change(), change(), look, change()], now);
+        assert_eq!(frames(&journal), before + 1);
+        assert_eq!(answers.try_iter().collect::<Vec<_>>(), [true; 4]);
+    }
+}

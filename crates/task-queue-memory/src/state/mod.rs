@@ -34,7 +34,7 @@
 //! ```
 //!
 //! What holds between two requests:
-//! - a live task is in exactly one of [`Places`], and its [`Place`] says in which; so entries are removed exactly and
+//! - a live task lies in exactly one place, and says in which; so entries are removed exactly and
 //!   none is ever stale;
 //! - a token is current while its task is in `running` under it and its worker is open: to close a worker is to remove
 //!   it from `workers`, and what it held is given back in bounded steps afterwards;
