@@ -24,7 +24,8 @@ fn what_a_script_says_of_a_task_is_read_or_refused() {
     let message = TaskMessage::new("a".parse().unwrap(), "work", vec![0xc0], TaskOptions::default()).unwrap();
     let record = task_core::ResultMessage::pending(&message, Timestamp::from_millis(1)).to_record();
     let stored = message.to_record();
-    let ended = record::ended_record(Timestamp::from_millis(1_764_000_000_123), 5, "C", 7, &record);
+    let times = record::ended_times(Timestamp::from_millis(1_764_000_000_123), 5, "C");
+    let ended = record::ended_parts(&times, &7_u64.to_be_bytes(), &record).concat();
     let more = [b"1", b"0", b"2", b"0", b"0"].map(|n: &[u8; 1]| bulk(n)).concat();
     let flat = [bulk(b":a"), bulk(&stored), more, bulk(&record), bulk(b"1764000000123")].concat();
     let live = [b"*9\r\n".to_vec(), flat].concat();

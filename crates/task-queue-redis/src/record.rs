@@ -1,8 +1,6 @@
 //! A task's record out of what a script's `view` says of it. Scripts decode nothing that users wrote, so the counts and
 //! times that they keep are laid over the record that a worker settled last.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 use deadpool_redis::redis::Value;
 use task_core::{
@@ -41,22 +39,15 @@ const TIMES: usize = 13;
 /// status, a fingerprint, and how long the progress is.
 const HEADER: usize = 2 * TIMES + 1 + 8 + 1;
 
-/// A result as it is stored.
-pub(crate) fn ended_record(
-    ended: Timestamp,
-    keep: u64,
-    status: &str,
-    fingerprint: u64,
-    record: &[u8],
-) -> Vec<u8> {
+/// The beginning of results that ended together, are kept as long, and have one status.
+pub(crate) fn ended_times(ended: Timestamp, keep: u64, status: &str) -> String {
     let ended = ended.as_millis();
-    let mut stored = Vec::with_capacity(HEADER + record.len());
-    // into memory it can't fail
-    write!(stored, "{ended:013}{:013}{status}", ended.saturating_add(keep)).ok();
-    stored.extend_from_slice(&fingerprint.to_be_bytes());
-    stored.push(0);
-    stored.extend_from_slice(record);
-    stored
+    format!("{ended:013}{:013}{status}", ended.saturating_add(keep))
+}
+
+/// A result as it is stored, in parts: its [beginning](ended_times), fingerprint, no progress, and the record.
+pub(crate) fn ended_parts<'a>(times: &'a str, fingerprint: &'a [u8; 8], record: &'a [u8]) -> [&'a [u8]; 4] {
+    [times.as_bytes(), fingerprint, &[0], record]
 }
 
 /// What is known of a task that was just claimed for the first time: `start` is when.

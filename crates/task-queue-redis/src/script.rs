@@ -80,6 +80,15 @@ impl Call {
         self
     }
 
+    /// One more argument, in parts.
+    pub(crate) fn parts<const N: usize>(&mut self, parts: [&[u8]; N]) -> &mut Self {
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+        self.ends.push(self.bytes.len());
+        self
+    }
+
     /// One more argument, a number.
     pub(crate) fn number(&mut self, number: u64) -> &mut Self {
         self.arg(number.to_string())

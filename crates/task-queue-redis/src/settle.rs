@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use task_core::{
-    Outcome, QueueError, ResultMessage, SettleAnswer, SettleReply, SettleRequest, Settlement, TaskStatus,
-    Timestamp,
+    Name, Outcome, QueueError, ResultMessage, SettleAnswer, SettleReply, SettleRequest, Settlement,
+    TaskStatus, Timestamp,
 };
 
 use crate::{
@@ -62,7 +62,7 @@ pub(crate) async fn settle(redis: &RedisQueue, request: SettleRequest) -> Result
 struct Group<'a> {
     kind: &'static str,
     held: String,
-    detail: String,
+    detail: Detail,
     started_at: Timestamp,
     members: Vec<&'a Settlement>,
 }
@@ -99,18 +99,26 @@ fn groups(settlements: &[Settlement]) -> (Vec<Group<'_>>, Vec<usize>) {
     (groups, places.concat())
 }
 
-fn kind(settlement: &Settlement) -> (&'static str, String) {
-    let millis = |time: Duration| millis(time).to_string();
+/// What a script has to know of a kind of end.
+#[derive(PartialEq)]
+enum Detail {
+    Nothing,
+    Millis(u64),
+    Name(Name),
+}
+
+fn kind(settlement: &Settlement) -> (&'static str, Detail) {
+    let millis = |time: Duration| Detail::Millis(millis(time));
     let keep = |status| millis(ResultMessage::retention(status, settlement.retention()));
-    let asked = || settlement.retention().map(millis).unwrap_or_default();
+    let asked = || settlement.retention().map_or(Detail::Nothing, millis);
     match &settlement.outcome {
         Outcome::Completed { .. } => ("C", keep(TaskStatus::Completed)),
         Outcome::Skipped { .. } => ("S", keep(TaskStatus::Skipped)),
         Outcome::Cancelled { .. } => ("X", asked()),
         Outcome::Failed { .. } => ("F", asked()),
         Outcome::Retry { delay, .. } => ("T", millis(*delay)),
-        Outcome::Released => ("R", String::new()),
-        Outcome::NameUnknown => ("N", settlement.delivery.record.task.to_string()),
+        Outcome::Released => ("R", Detail::Nothing),
+        Outcome::NameUnknown => ("N", Detail::Name(settlement.delivery.record.task.clone())),
     }
 }
 
@@ -118,27 +126,32 @@ impl Group<'_> {
     fn add(&self, call: &mut Call, now: Timestamp) {
         // no answer of the server may have come here since it started
         let ended = now.max(self.started_at);
-        call.arg(self.kind).arg(&self.held).arg(&self.detail);
+        call.arg(self.kind).arg(&self.held);
+        match &self.detail {
+            Detail::Nothing => call.arg(""),
+            Detail::Millis(millis) => call.number(*millis),
+            Detail::Name(name) => call.arg(name.as_str()),
+        };
         call.number(ended.as_millis()).number(self.members.len() as u64);
-        let keeps = (self.kind == "C" || self.kind == "S").then(|| self.detail.parse().unwrap_or(0));
+        let times = match self.detail {
+            Detail::Millis(keep) if self.kind == "C" || self.kind == "S" => {
+                Some(record::ended_times(ended, keep, self.kind))
+            }
+            _ => None,
+        };
         for settlement in &self.members {
             let delivery = &settlement.delivery;
             call.arg(stored_id(delivery.id()));
             // the time is in the header alone, so that the same settlement is the same bytes again
             let record =
                 || delivery.record.clone().settled(&settlement.outcome, Timestamp::default()).to_record();
-            if let Some(keep) = keeps {
-                call.arg(record::ended_record(
-                    ended,
-                    keep,
-                    self.kind,
-                    delivery.record.fingerprint,
-                    &record(),
-                ));
+            let print = delivery.record.fingerprint.to_be_bytes();
+            if let Some(times) = &times {
+                call.parts(record::ended_parts(times, &print, &record()));
                 continue;
             }
             let goes_on = matches!(settlement.outcome, Outcome::Released | Outcome::NameUnknown);
-            call.arg(delivery.record.fingerprint.to_be_bytes());
+            call.arg(print);
             call.arg(if goes_on { Vec::new() } else { record() });
         }
     }

@@ -160,10 +160,12 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// What runs is dropped with its worker.
+    /// What runs is dropped with its worker, and nothing else starts: a runner that is at work just now may still look.
     fn drop(&mut self) {
-        let runners = std::mem::take(&mut self.0.lock().runners);
-        drop(runners);
+        let mut attempts = self.0.lock();
+        let left = (std::mem::take(&mut attempts.runners), std::mem::take(&mut attempts.waiting));
+        drop(attempts);
+        drop(left);
     }
 }
 
