@@ -37,6 +37,7 @@ mod logging;
 mod monitoring;
 mod observed;
 mod orchestrate;
+mod service_manager;
 mod settings;
 mod signals;
 mod silence;

@@ -11,7 +11,7 @@ use crate::{
     connect::{connect, warn},
     crew::Crew,
     exit::Exit,
-    inside, monitoring,
+    inside, monitoring, service_manager,
     settings::{Program, Settings},
     supervisor::Supervisor,
     work::work,
@@ -58,11 +58,13 @@ pub(crate) fn main(settings: &Settings, backends: &Backends, setup: Option<Setup
             }
         };
         let names = settings.worker.queues.iter().map(|(name, _)| name.clone()).collect();
+        let told = service_manager::tell(crew.health.clone());
         let served = monitoring::serve(monitor, queue.clone(), names, observations, crew.health.clone());
-        // serving never ends; it is dropped when the work is done
+        // serving and telling never end; they are dropped when the work is done
         let done = tokio::select! {
             done = Box::pin(work(settings, queue, crew)) => done,
             never = Box::pin(served) => match never {},
+            never = Box::pin(told) => match never {},
         };
         done.unwrap_or_else(|error| fail(Exit::NoQueue, format!("{error:#}")))
     });

@@ -1,6 +1,6 @@
 //! Workers on Redis that an app feeds.
 
-use std::fs;
+use std::{fs, os::unix::net::UnixDatagram};
 
 use futures_util::future::join_all;
 use rustix::process::Signal;
@@ -182,4 +182,23 @@ async fn a_drain_that_hears_a_second_signal_gives_back_at_once_what_it_runs() {
     let record = task.message().await.unwrap().unwrap();
     assert_eq!((record.status, record.releases), (TaskStatus::Pending, 1), "{}", ran.stderr);
     assert_eq!((record.failures, record.crashes), (0, 0));
+}
+
+#[test]
+fn a_service_manager_is_told_that_the_service_is_ready_and_goes_on_to_live() {
+    let (server, folder) = (RedisServer::start(&[]), with_tasks());
+    let manager = UnixDatagram::bind(folder.path("manager")).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = folder.command(&line(&server));
+    command.env("NOTIFY_SOCKET", folder.path("manager")).env("WATCHDOG_USEC", "300000");
+    let running = folder.spawn(command);
+    let (mut said, mut words) = (String::new(), [0; 4096]);
+    while said.matches("WATCHDOG=1").count() < 3 || !said.contains("STATUS=4 workers\n") {
+        let length = manager.recv(&mut words).unwrap_or_else(|e| panic!("{e}: {said}{}", running.stderr()));
+        said += std::str::from_utf8(&words[..length]).unwrap();
+        said.push('\n');
+    }
+    assert!(said.starts_with("READY=1\n") && said.matches("READY=1").count() == 1, "{said}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, Some(0));
 }
