@@ -6,6 +6,7 @@ mod crashes;
 mod examples;
 mod monitoring;
 mod outage;
+mod packaging;
 mod service;
 
 use task_core::TaskQueue;
