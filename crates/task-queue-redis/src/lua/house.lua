@@ -1,6 +1,8 @@
 -- Housekeeping, by claims, heartbeats and stats: each step bounded. A claim for many tasks does more of it, so that what
 -- comes due and what is to be forgotten never outrun the work.
 local STEP = 100
+-- More due tasks than this are not moved at once, though a claim may ask for a thousand: each costs as much as to claim it.
+local PROMOTE = 400
 
 local function promote(now, most)
   for _, key in ipairs({ DELAYED, RETRY }) do
@@ -271,7 +273,7 @@ end
 local function house(now, grace, meta, tasks)
   local most = math.min(1000, math.max(2 * STEP, 2 * (tasks or 0)))
   local some = call('EXISTS', DELAYED, RETRY, EXPIRY, DYING) > 0
-  if some then promote(now, most) end
+  if some then promote(now, math.min(most, PROMOTE)) end
   reap(now, grace, some)
   if some then expire(now) end
   if now - meta.swept >= 100 or now < meta.swept then
