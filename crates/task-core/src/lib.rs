@@ -34,6 +34,7 @@ mod duration;
 mod erased;
 mod error;
 mod failure;
+mod from_text;
 mod id;
 mod incarnation;
 mod json;

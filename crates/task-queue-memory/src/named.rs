@@ -137,7 +137,8 @@ impl Named {
             news.as_mut().enable();
             let (worker, registration) = (beat.worker, beat.registration.clone());
             let progress = std::mem::take(&mut progress);
-            let reply = self.apply(clock, Beat { worker, registration, busy: beat.busy, progress });
+            let reply = self
+                .apply(clock, Beat { worker, registration, heard: beat.heard, busy: beat.busy, progress });
             if reply.news || timeout_at(end, news).await.is_err() {
                 return reply;
             }

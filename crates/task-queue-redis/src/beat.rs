@@ -15,7 +15,7 @@ use crate::{
     queue::RedisQueue,
     record,
     registration::register,
-    reply::Reply,
+    reply::{Reply, corrupt},
     script,
     trim::trim,
 };
@@ -87,10 +87,15 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatRep
     }
     let mut commands = reply.list()?;
     while !commands.is_empty() {
+        let numbered = commands.bytes()?;
+        let colon = numbered.iter().position(|byte| *byte == b':').unwrap_or(0);
+        let (number, command) = numbered.split_at(colon);
+        let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+        answer.told = number.ok_or_else(|| corrupt("the number of a command can't be read"))?;
         // a command of a newer release is passed over
-        answer.commands.extend(rmp_serde::from_slice::<WorkerCommand>(&commands.bytes()?).ok());
+        answer.commands.extend(rmp_serde::from_slice::<WorkerCommand>(&command[1..]).ok());
     }
-    let news = reply.flag()? || !answer.commands.is_empty();
+    let news = reply.flag()? || answer.told > 0;
     if reply.flag()? {
         trim(redis, &beat.queue).await;
     }
@@ -100,12 +105,13 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatRep
 async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Result<Reply, QueueError> {
     let mut call = redis.call(&beat.queue);
     call.arg(beat.worker.to_string()).number(millis(beat.registration.lease));
-    call.number(u64::from(beat.busy));
+    call.arg(format!("{},{}", beat.busy, beat.registration.concurrency));
     if registers {
         register(&mut call, &beat.registration);
     } else {
         call.arg("").arg("").arg("");
     }
+    call.number(beat.heard);
     for update in &beat.progress {
         call.arg(stored_id(&update.id)).arg(stored_token(&update.token));
         call.arg(record::write_progress(&update.progress));

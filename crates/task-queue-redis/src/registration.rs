@@ -27,13 +27,17 @@ pub(crate) fn read(mut reply: Reply) -> Result<Option<WorkerInfo>, QueueError> {
     let Ok((label, host, pid, concurrency, names, lease)) = about else { return Ok(None) };
     let incarnation: Incarnation =
         incarnation.parse().map_err(|_| corrupt("the incarnation of a worker can't be read"))?;
-    let (since, busy) = seen.split_once(',').unwrap_or((&seen, "0"));
+    // when it began, how many tasks it ran at its last beat, and how many it would
+    let mut numbers = seen.split(',').map(|number| number.parse::<u64>().ok());
+    let mut next = || numbers.next().flatten();
+    let (since, busy) = (next().unwrap_or(0), next().unwrap_or(0));
+    let concurrency = next().and_then(|now| u32::try_from(now).ok()).unwrap_or(concurrency);
     let mut registration = Registration::new(label, names);
     (registration.host, registration.pid, registration.concurrency) = (host, pid, concurrency);
-    let since = Timestamp::from_millis(since.parse().unwrap_or(0));
+    let since = Timestamp::from_millis(since);
     let mut info = WorkerInfo::new(incarnation, &registration, since);
     // each sign of life moves the lease on, and nothing else is written for it
     info.seen = Timestamp::from_millis(lease_end.saturating_sub(lease));
-    info.busy = busy.parse().unwrap_or(0);
+    info.busy = u32::try_from(busy).unwrap_or(u32::MAX);
     Ok(Some(info))
 }

@@ -1,4 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use task_core::{
@@ -21,13 +27,16 @@ pub struct Sim<'q, Q> {
     pub number: u64,
     /// What its claims say of whether it holds nothing.
     pub idle: bool,
+    /// The commands up to this number have arrived.
+    heard: Arc<AtomicU64>,
 }
 
 /// The same worker, as whoever calls for it elsewhere.
 impl<Q> Clone for Sim<'_, Q> {
     fn clone(&self) -> Self {
-        let (queue, registration) = (self.queue.clone(), self.registration.clone());
-        Self { queue, registration, ..*self }
+        let (queue, registration, heard) =
+            (self.queue.clone(), self.registration.clone(), self.heard.clone());
+        Self { queue, registration, heard, ..*self }
     }
 }
 
@@ -50,6 +59,7 @@ impl<'q, Q: Queue> Sim<'q, Q> {
             registration: Arc::new(Registration::new(label, names)),
             number: 0,
             idle: true,
+            heard: Arc::default(),
         }
     }
 
@@ -121,8 +131,10 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     /// If the backend refuses it.
     pub async fn beat_for(&self, wait: Duration) -> HeartbeatReply {
         let mut beat = Heartbeat::new(self.queue.clone(), self.worker, self.registration.clone());
-        beat.wait = wait;
-        self.backend.heartbeat(beat).await.expect("a heartbeat is answered")
+        (beat.wait, beat.heard) = (wait, self.heard.load(Ordering::SeqCst));
+        let reply = self.backend.heartbeat(beat).await.expect("a heartbeat is answered");
+        self.heard.store(reply.told, Ordering::SeqCst);
+        reply
     }
 
     /// A sign of life.

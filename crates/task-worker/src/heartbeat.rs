@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,11 +39,13 @@ pub(crate) struct Board {
     incarnation: Mutex<Incarnation>,
     /// By the numbers that the loop gives them.
     held: Mutex<HashMap<u64, Held>>,
+    concurrency: AtomicU32,
 }
 
 impl Board {
-    pub(crate) fn new(incarnation: Incarnation) -> Self {
-        Self { incarnation: Mutex::new(incarnation), held: Mutex::default() }
+    pub(crate) fn new(incarnation: Incarnation, concurrency: u32) -> Self {
+        let (incarnation, concurrency) = (Mutex::new(incarnation), AtomicU32::new(concurrency));
+        Self { incarnation, held: Mutex::default(), concurrency }
     }
 
     pub(crate) fn incarnation(&self) -> Incarnation {
@@ -49,6 +54,11 @@ impl Board {
 
     pub(crate) fn go_on_as(&self, incarnation: Incarnation) {
         *self.incarnation.lock().unwrap_or_else(PoisonError::into_inner) = incarnation;
+    }
+
+    /// So many tasks run at once from now on.
+    pub(crate) fn set_concurrency(&self, tasks: u32) {
+        self.concurrency.store(tasks, Ordering::Relaxed);
     }
 
     /// Ends all that runs, as far as it can be ended.
@@ -146,12 +156,18 @@ impl Pulse {
         while loops.join_next().await.is_some() {}
     }
 
-    async fn beat(self, queue: Name) {
+    async fn beat(mut self, queue: Name) {
         let (mut answered, mut asked_to_run_empty) = (false, false);
+        let mut heard = 0;
         loop {
             let started = tokio::time::Instant::now();
             let worker = self.board.incarnation();
+            let concurrency = self.board.concurrency.load(Ordering::Relaxed);
+            if self.registration.concurrency != concurrency {
+                Arc::make_mut(&mut self.registration).concurrency = concurrency;
+            }
             let mut beat = Heartbeat::new(queue.clone(), worker, self.registration.clone());
+            beat.heard = heard;
             let told: Vec<_> = {
                 let held = self.board.held();
                 let here = held.values().filter(|held| *held.ctx.queue_name() == queue);
@@ -187,6 +203,7 @@ impl Pulse {
                         self.tell(Told::RunEmpty(queue.clone(), reply.run_empty));
                     }
                     asked_to_run_empty = reply.run_empty;
+                    heard = reply.told;
                     self.heard(&queue, reply);
                 }
                 Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use task_core::{Incarnation, Name, Registration, RetryPolicy, parse_duration};
+use task_core::{Incarnation, Name, QueueError, Registration, RetryPolicy, parse_duration};
 
 use crate::{TaskRegistry, observe::Observer};
 
@@ -23,6 +23,9 @@ pub enum WorkerError {
     /// The builder was given what can't be.
     #[error("{0}")]
     Invalid(String),
+    /// In a drain: the queue refuses to say whether anything is left in it.
+    #[error("whether the queues are drained can't be told: {0}")]
+    Refused(#[source] QueueError),
     /// The operating system refused a thread, a runtime or a signal.
     #[error("the worker can't start: {0}")]
     System(#[from] std::io::Error),

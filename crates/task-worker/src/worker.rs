@@ -160,7 +160,7 @@ impl TaskWorker {
     /// because they did not know its name, stays.
     ///
     /// # Errors
-    /// [`WorkerError`] if it can't start.
+    /// [`WorkerError`] if it can't start, or if the queue refuses to say whether anything is left.
     ///
     /// # Cancel safety
     /// As [`run`](Self::run).

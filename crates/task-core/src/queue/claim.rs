@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Incarnation, Name, ResultMessage, TaskId, TaskMessage, Token, WireError};
 
-/// What a worker says of itself when it registers. It stays the same for the life of the process.
+/// What a worker says of itself when it registers. It stays the same for the life of the process, but for its concurrency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Registration {

@@ -12,8 +12,10 @@ pub struct Heartbeat {
     pub queue: Name,
     /// Who lives.
     pub worker: Incarnation,
-    /// What it says of itself.
+    /// What it says of itself: by a beat it tells of another concurrency, too.
     pub registration: Arc<Registration>,
+    /// The commands up to this number have arrived: [`HeartbeatReply::told`] of the answer before.
+    pub heard: u64,
     /// How many tasks of this queue it runs now: for people to look at.
     pub busy: u32,
     /// What its tasks say of how far they are.
@@ -25,7 +27,7 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// A sign of life that does not wait and has no progress to tell.
     pub fn new(queue: Name, worker: Incarnation, registration: Arc<Registration>) -> Self {
-        Self { queue, worker, registration, busy: 0, progress: Vec::new(), wait: Duration::ZERO }
+        Self { queue, worker, registration, heard: 0, busy: 0, progress: Vec::new(), wait: Duration::ZERO }
     }
 }
 
@@ -56,8 +58,11 @@ pub struct HeartbeatReply {
     pub closed: bool,
     /// Of its running tasks, those that are to be cancelled. Told again at each beat until they have ended.
     pub cancel: Vec<(TaskId, Token)>,
-    /// What the worker is told to do, each once, oldest first.
+    /// What the worker is told to do, oldest first. Told again at each beat until one says that it was
+    /// [heard](Heartbeat::heard), since an answer may be lost.
     pub commands: Vec<WorkerCommand>,
+    /// The number of the last of these commands; 0 if there is none. A backend numbers them from 1 up.
+    pub told: u64,
     /// The worker is asked to run empty, as in [`Claimed::run_empty`](crate::Claimed::run_empty). Told again at each
     /// beat while it holds.
     pub run_empty: bool,

@@ -1,15 +1,16 @@
 //! One batch: the tasks of `--input`, and with `--drain` their results.
 //!
 //! Invariants: at most [`IN_FLIGHT`] tasks of the batch are in the queue at a time, which bounds its memory and the
-//! queue's; each id that this run read is printed once at most; a bad line stops nothing.
+//! queue's; an id that comes again within a million lines is printed once; a bad line stops nothing.
 
 mod answer;
+mod known;
 mod outlook;
 mod print;
 mod reader;
 mod tally;
 
-use std::{collections::HashSet, io, time::Duration};
+use std::{io, time::Duration};
 
 use task_core::{
     Lookup, Name, Queue as _, ResultError, ResultMessage, TaskHandle, TaskId, TaskMessage, TaskQueue,
@@ -22,7 +23,7 @@ use tokio::{
 };
 
 pub(crate) use self::tally::Tally;
-use self::{answer::Answer, outlook::Outlook, print::Printer, reader::Line};
+use self::{answer::Answer, known::Known, outlook::Outlook, print::Printer, reader::Line};
 use crate::{logging, settings::Input, silence::Silence};
 
 /// How many tasks of the batch may be in the queue and not final.
@@ -57,7 +58,7 @@ pub(crate) async fn run(
         waiting: JoinSet::new(),
         refused: Vec::new(),
         again_at: Instant::now(),
-        given_ids: HashSet::new(),
+        known: Known::default(),
         tally: Tally::default(),
         outlook: Outlook::default(),
         stage: stage.clone(),
@@ -117,8 +118,8 @@ struct Batch {
     refused: Vec<(u64, TaskMessage)>,
     /// When that is sent again.
     again_at: Instant,
-    /// The ids that lines gave: one that comes again is no other task. Ids made here never do.
-    given_ids: HashSet<TaskId>,
+    /// An id that comes again is no other task.
+    known: Known,
     tally: Tally,
     outlook: Outlook,
     stage: watch::Receiver<Stage>,
@@ -183,7 +184,7 @@ impl Batch {
     }
 
     fn wait_for(&mut self, message: TaskMessage) {
-        if !self.given_ids.insert(message.id.clone()) {
+        if !self.known.insert(&message.id) {
             return; // the same line twice
         }
         self.printer.read_one();

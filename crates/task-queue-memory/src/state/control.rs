@@ -49,7 +49,8 @@ impl Apply for Tell {
         if worker.commands.len() == MOST {
             worker.commands.pop_front();
         }
-        worker.commands.push_back(self.1);
+        state.commanded += 1;
+        worker.commands.push_back((state.commanded, self.1));
         state.effects.told.push(self.0);
         ControlAnswer::Done(0)
     }

@@ -14,6 +14,8 @@ pub struct Beat {
     pub worker: Incarnation,
     /// What it says of itself.
     pub registration: Arc<Registration>,
+    /// As [`Heartbeat::heard`](task_core::Heartbeat::heard).
+    pub heard: u64,
     /// How many tasks it runs.
     pub busy: u32,
     /// How far they are.
@@ -29,6 +31,8 @@ pub struct BeatReply {
     pub cancel: Vec<(TaskId, Token)>,
     /// As [`HeartbeatReply::commands`].
     pub commands: Vec<WorkerCommand>,
+    /// As [`HeartbeatReply::told`].
+    pub told: u64,
     /// As [`HeartbeatReply::run_empty`].
     pub run_empty: bool,
     /// There is something in it that the worker was not told before, so that a beat which may wait does not.
@@ -39,7 +43,7 @@ impl From<BeatReply> for HeartbeatReply {
     fn from(told: BeatReply) -> Self {
         let mut reply = Self::default();
         (reply.closed, reply.run_empty) = (told.closed, told.run_empty);
-        (reply.cancel, reply.commands) = (told.cancel, told.commands);
+        (reply.cancel, reply.commands, reply.told) = (told.cancel, told.commands, told.told);
         reply
     }
 }
@@ -52,34 +56,41 @@ impl Apply for Beat {
             state.housekeep(now);
             return BeatReply { closed: true, news: true, ..BeatReply::default() };
         }
-        for update in self.progress {
+        for update in &self.progress {
             state.note_progress(update, now);
         }
         state.housekeep(now);
-        state.tell(self.worker, self.busy)
+        state.tell(&self)
     }
 }
 
 impl State {
-    fn note_progress(&mut self, update: ProgressUpdate, now: Timestamp) {
+    fn note_progress(&mut self, update: &ProgressUpdate, now: Timestamp) {
         let open = self.workers.contains_key(&update.token.worker);
         let Some(live) = self.live_mut(&update.id) else { return };
         if open && matches!(live.place, Place::Running(held) if held.token() == update.token) {
-            let mut progress = update.progress;
+            let mut progress = update.progress.clone();
             progress.at = now;
             live.record.progress = Some(progress);
         }
     }
 
-    fn tell(&mut self, incarnation: Incarnation, busy: u32) -> BeatReply {
-        let run_empty = self.asks_to_empty(incarnation);
-        let Some(worker) = self.workers.get_mut(&incarnation) else { return BeatReply::default() };
-        worker.busy = busy;
+    fn tell(&mut self, beat: &Beat) -> BeatReply {
+        let run_empty = self.asks_to_empty(beat.worker);
+        let Some(worker) = self.workers.get_mut(&beat.worker) else { return BeatReply::default() };
+        worker.busy = beat.busy;
+        if worker.registration.concurrency != beat.registration.concurrency {
+            worker.registration = beat.registration.clone();
+        }
+        while worker.commands.front().is_some_and(|(number, _)| *number <= beat.heard) {
+            worker.commands.pop_front();
+        }
         let mut reply = BeatReply { run_empty, ..BeatReply::default() };
         reply.news = run_empty != worker.told_to_empty;
         worker.told_to_empty = run_empty;
         reply.news |= !worker.commands.is_empty();
-        reply.commands = worker.commands.drain(..).collect();
+        reply.told = worker.commands.back().map_or(0, |(number, _)| *number);
+        reply.commands = worker.commands.iter().map(|(_, command)| *command).collect();
         for (id, told) in &mut worker.cancels {
             reply.news |= !std::mem::replace(told, true);
             if let Some(super::task::Task::Live(live)) = self.tasks.get(id)

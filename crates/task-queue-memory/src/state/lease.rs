@@ -37,7 +37,8 @@ pub(super) struct Worker {
     pub(super) claims: VecDeque<Remembered>,
     /// Running tasks to cancel, and whether it was told.
     pub(super) cancels: BTreeMap<TaskId, bool>,
-    pub(super) commands: VecDeque<WorkerCommand>,
+    /// What it has not heard yet, by growing numbers.
+    pub(super) commands: VecDeque<(u64, WorkerCommand)>,
     pub(super) told_to_empty: bool,
 }
 

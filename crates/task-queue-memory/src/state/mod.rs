@@ -195,6 +195,8 @@ pub struct State {
     /// The worker that is asked to run empty for a suspect.
     emptying: Option<Incarnation>,
     paused: bool,
+    /// How many commands workers were told.
+    commanded: u64,
     totals: Totals,
     enqueued: Rate,
     finished: Rate,
@@ -226,6 +228,7 @@ impl State {
             names_checked: now,
             emptying: None,
             paused: false,
+            commanded: 0,
             totals: Totals::default(),
             enqueued: Rate::default(),
             finished: Rate::default(),

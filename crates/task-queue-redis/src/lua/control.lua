@@ -21,7 +21,8 @@ elseif what == 'limit' or what == 'cap' or what == 'capP' then
   return { int(now), 'done', 0, 0 }
 elseif what == 'tell' then
   if not call('ZSCORE', LEASES, id) then return { int(now), 'none' } end
-  if call('LLEN', INBOX .. id) < 1000 then call('RPUSH', INBOX .. id, ARGV[3]) end
+  local number = int(call('HINCRBY', META, 'told', 1))
+  if call('LLEN', INBOX .. id) < 1000 then call('RPUSH', INBOX .. id, number .. ':' .. ARGV[3]) end
   ring(id)
   return { int(now), 'done', 0, 0 }
 elseif what == 'purge' then

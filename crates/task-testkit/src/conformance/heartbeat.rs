@@ -1,10 +1,10 @@
 //! The push channel of a worker: commands, cancels, and what its tasks say of how far they are.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use task_core::{
-    CancelAnswer, Capability, Command, ControlAnswer, Incarnation, Progress, TaskStatus, Timestamp,
-    WorkerCommand,
+    CancelAnswer, Capability, Command, ControlAnswer, Heartbeat, Incarnation, Progress, Queue as _,
+    TaskStatus, Timestamp, WorkerCommand,
 };
 
 use crate::{Harness, sim::retry, stage::*};
@@ -23,6 +23,47 @@ pub async fn commands_are_heard_once_in_their_order_by_the_worker_that_they_are_
     assert_eq!(other.beat().await.commands, []);
     assert_eq!(worker.beat().await.commands, told);
     assert_eq!(worker.beat().await.commands, []);
+}
+
+/// A pause was told once, its answer was lost, and the worker that an operator had paused went on.
+pub async fn a_command_is_told_again_until_a_beat_says_that_it_was_heard<H: Harness>(h: &H) {
+    if h.lacks(Capability::WorkerCommands).await {
+        return;
+    }
+    let worker = h.sim("w");
+    worker.beat().await;
+    let beat = async |heard| {
+        let mut beat = Heartbeat::new(QUEUE, worker.worker, worker.registration.clone());
+        beat.heard = heard;
+        h.queue().heartbeat(beat).await.expect("a heartbeat is answered")
+    };
+    let tell = async |command| {
+        assert_eq!(h.control(Command::Tell(worker.worker, command)).await, ControlAnswer::Done(0));
+    };
+    tell(WorkerCommand::Pause).await;
+    assert_eq!(beat(0).await.commands, [WorkerCommand::Pause]);
+    let first = beat(0).await;
+    assert_eq!(first.commands, [WorkerCommand::Pause], "the answer may have been lost");
+    tell(WorkerCommand::Resume).await;
+    for _ in 0..2 {
+        let second = beat(first.told).await;
+        assert_eq!(second.commands, [WorkerCommand::Resume]);
+        assert!(second.told > first.told);
+    }
+    let last = beat(beat(first.told).await.told).await;
+    assert_eq!((last.commands.len(), last.told), (0, 0));
+}
+
+/// `taskctl workers` showed as many slots as a worker had been started with, whatever it had been told since.
+pub async fn a_beat_tells_of_another_concurrency<H: Harness>(h: &H) {
+    if h.lacks(Capability::Stats).await {
+        return;
+    }
+    let mut worker = h.sim("w");
+    worker.beat().await;
+    Arc::make_mut(&mut worker.registration).concurrency = 9;
+    worker.beat().await;
+    assert_eq!(h.stats().await.workers[0].concurrency, 9);
 }
 
 pub async fn a_command_for_a_worker_that_is_not_there_finds_nobody<H: Harness>(h: &H) {

@@ -96,6 +96,8 @@ macro_rules! __promises {
             }
             heartbeat {
                 commands_are_heard_once_in_their_order_by_the_worker_that_they_are_for
+                a_command_is_told_again_until_a_beat_says_that_it_was_heard
+                a_beat_tells_of_another_concurrency
                 a_command_for_a_worker_that_is_not_there_finds_nobody
                 a_command_ends_the_wait_of_a_heartbeat
                 a_cancel_ends_the_wait_of_the_heartbeat_of_the_worker_that_has_the_task

@@ -32,7 +32,10 @@ impl Space {
             Command::Delete(id) => return self.delete(id),
             Command::Purge => return self.purge(),
             Command::Tell(worker, told) => match self.worker(*worker) {
-                Some(place) => self.workers[place].commands.push(*told),
+                Some(place) => {
+                    self.commanded += 1;
+                    self.workers[place].commands.push((self.commanded, *told));
+                }
                 None => return ControlAnswer::NotFound,
             },
             other => unreachable!("a command that this release does not know: {other:?}"),

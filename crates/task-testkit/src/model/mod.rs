@@ -53,6 +53,8 @@ pub(crate) struct Space {
     runs_empty: Option<Incarnation>,
     paused: bool,
     limit: Option<u64>,
+    /// How many commands workers were told.
+    commanded: u64,
     totals: Totals,
     last_call: Option<Timestamp>,
     grace_until: Timestamp,
@@ -110,7 +112,7 @@ pub(crate) struct Worker {
     since: Timestamp,
     seen: Timestamp,
     busy: u32,
-    commands: Vec<WorkerCommand>,
+    commands: Vec<(u64, WorkerCommand)>,
     told_to_empty: bool,
     /// The claims that brought something and are remembered, by their numbers.
     claims: BTreeMap<u64, Vec<TaskId>>,
@@ -169,6 +171,7 @@ impl Space {
             runs_empty: None,
             paused: false,
             limit: None,
+            commanded: 0,
             totals: Totals::default(),
             last_call: None,
             grace_until: Timestamp::default(),

@@ -53,7 +53,13 @@ impl Space {
             return reply;
         };
         self.workers[worker].busy = beat.busy;
-        reply.commands = std::mem::take(&mut self.workers[worker].commands);
+        if self.workers[worker].registration.concurrency != beat.registration.concurrency {
+            self.workers[worker].registration = beat.registration.clone();
+        }
+        let commands = &mut self.workers[worker].commands;
+        commands.retain(|(number, _)| *number > beat.heard);
+        reply.told = commands.last().map_or(0, |(number, _)| *number);
+        reply.commands = commands.iter().map(|(_, command)| *command).collect();
         self.housekeeping();
         for update in &beat.progress {
             if let Some(place) = self.find(&update.id)

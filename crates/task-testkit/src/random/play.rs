@@ -86,6 +86,8 @@ pub(super) struct Worker {
     pub(super) acked: u64,
     /// Numbers that were left out.
     pub(super) skipped: Vec<u64>,
+    /// The commands up to this number have arrived.
+    pub(super) told: u64,
     /// It was answered under this incarnation.
     pub(super) heard: bool,
 }
@@ -101,7 +103,7 @@ impl Worker {
 
     fn started(registration: Arc<Registration>) -> Self {
         let incarnation = Incarnation::new();
-        Self { incarnation, registration, newest: 0, acked: 0, skipped: Vec::new(), heard: false }
+        Self { incarnation, registration, newest: 0, acked: 0, skipped: Vec::new(), told: 0, heard: false }
     }
 
     /// The same worker, started anew.

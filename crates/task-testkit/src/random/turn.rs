@@ -181,9 +181,16 @@ impl<H: Harness> Player<'_, H> {
         update: Option<ProgressUpdate>,
     ) -> Result<(), String> {
         let mut beat = Heartbeat::new(QUEUE, worker.incarnation, worker.registration.clone());
-        beat.busy = busy;
+        (beat.busy, beat.heard) = (busy, worker.told);
         beat.progress.extend(update);
         let reply = self.backend.heartbeat(beat.clone()).await.map_err(|error| error.to_string())?;
+        let known = |known: &&mut Worker| known.incarnation == worker.incarnation;
+        // one answer in so many is lost
+        if self.tally.claims % 4 > 0
+            && let Some(worker) = self.workers.iter_mut().find(known)
+        {
+            worker.told = reply.told;
+        }
         self.compare_beat(&beat, reply)
     }
 

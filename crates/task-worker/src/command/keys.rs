@@ -48,8 +48,8 @@ const KEYS: &[Key] = &[
         "env",
         "a table of strings",
         "nothing",
-        "Variables of the command's environment, beside PATH, HOME, LANG, TZ, TASK_ID and TASK_ATTEMPT. Adds to the \
-         `env` of `[defaults]`.",
+        "Variables of the command's environment, beside PATH, HOME, LANG, TZ, TASK_ID, TASK_ATTEMPT and, in a worker \
+         that was started by another program, TASK_INCARNATION. Adds to the `env` of `[defaults]`.",
     ),
     key(
         "pass_env",

@@ -56,6 +56,7 @@ struct Attempts {
 }
 
 struct Waiting {
+    came: Instant,
     lane: usize,
     held: u64,
     attempt: Attempt,
@@ -97,7 +98,8 @@ impl Bench {
 
     /// Attempts that wait for their start, with their numbers on the board.
     pub(super) fn push(&self, lane: usize, attempts: impl IntoIterator<Item = (u64, Attempt)>) {
-        let waiting = attempts.into_iter().map(|(held, attempt)| Waiting { lane, held, attempt });
+        let came = Instant::now();
+        let waiting = attempts.into_iter().map(|(held, attempt)| Waiting { came, lane, held, attempt });
         self.0.lock().waiting.extend(waiting);
     }
 
@@ -141,9 +143,13 @@ impl Bench {
         waiting.into_iter().map(|waiting| waiting.ended(Outcome::Released)).collect()
     }
 
-    /// Whether some wait for their start.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.0.lock().waiting.is_empty()
+    /// When those that wait will have waited for so long without that a slot was freed, whatever else happens; while
+    /// there are free ones, when to look again.
+    pub(super) fn stuck_at(&self, patience: Duration) -> Option<Instant> {
+        let attempts = self.0.lock();
+        let first = attempts.waiting.front()?;
+        let since = if attempts.running < attempts.slots.all { None } else { attempts.started };
+        Some(since.map_or_else(Instant::now, |started| started.max(first.came)) + patience)
     }
 
     /// Whether every slot is taken, and others wait for one.
@@ -217,7 +223,7 @@ impl Attempts {
             self.taking -= 1;
             return None;
         };
-        let Waiting { lane, held, attempt } = self.waiting.remove(next)?;
+        let Waiting { lane, held, attempt, .. } = self.waiting.remove(next)?;
         self.taking -= usize::from(!quick);
         self.running += 1;
         self.blocking += u32::from(attempt.blocking());

@@ -52,12 +52,14 @@ pub(super) async fn put_off(lane: usize, settlement: Settlement) -> Answer {
 }
 
 /// What a drain still waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Left {
     Nothing,
     Tasks(u64),
-    /// The queue is away, or keeps no count and may have more.
+    /// The queue keeps no count, and may have more.
     Unknown,
+    /// The queue did not say.
+    Untold(QueueError),
 }
 
 /// The backend, as the loop calls it.
@@ -137,11 +139,17 @@ impl Caller {
     pub(super) async fn count(self, queues: Vec<Name>, quiet: bool) -> Answer {
         let mut left = 0;
         for queue in &queues {
-            match timeout(LIMIT, caught_future(self.queue.stats(queue))).await {
+            let stats = match timeout(LIMIT, caught_future(self.queue.stats(queue))).await {
+                Ok(Ok(stats)) => stats,
+                Ok(Err(panic)) => Err(QueueError::Corrupt(format!("the backend failed: {panic}"))),
+                Err(_) => Err(QueueError::answer_lost("no answer in time")),
+            };
+            match stats {
                 // none but this worker is to come, so what nobody knows can't run
-                Ok(Ok(Ok(stats))) => left += stats.live().saturating_sub(stats.unknown_name),
-                Ok(Ok(Err(QueueError::Unsupported { .. }))) if quiet => {}
-                Ok(_) | Err(_) => return Answer::Counted(Left::Unknown),
+                Ok(stats) => left += stats.live().saturating_sub(stats.unknown_name),
+                Err(QueueError::Unsupported { .. }) if quiet => {}
+                Err(QueueError::Unsupported { .. }) => return Answer::Counted(Left::Unknown),
+                Err(error) => return Answer::Counted(Left::Untold(error)),
             }
         }
         Answer::Counted(if left == 0 { Left::Nothing } else { Left::Tasks(left) })
@@ -276,8 +284,8 @@ mod tests {
         let (_memory, caller) = caller(&[Hang]);
         let queues = vec![Name::DEFAULT_QUEUE];
         let left = |answer| if let Answer::Counted(left) = answer { Some(left) } else { None };
-        assert_eq!(left(caller.clone().count(queues.clone(), true).await), Some(Left::Unknown));
-        assert_eq!(left(caller.count(queues, true).await), Some(Left::Nothing));
+        assert!(matches!(left(caller.clone().count(queues.clone(), true).await), Some(Left::Untold(_))));
+        assert!(matches!(left(caller.count(queues, true).await), Some(Left::Nothing)));
     }
 
     #[tokio::test]
@@ -285,7 +293,7 @@ mod tests {
         // the panic took the answer with it, the drain took itself to be counting for ever, and never ended
         let caller = Caller { queue: TaskQueue::new(Panics), outage: Outage::default() };
         let answer = caller.count(vec![Name::DEFAULT_QUEUE], true).await;
-        assert!(matches!(answer, Answer::Counted(Left::Unknown)));
+        assert!(matches!(answer, Answer::Counted(Left::Untold(QueueError::Corrupt(_)))));
     }
 
     /// A backend of somebody's own, which is only asked to count.

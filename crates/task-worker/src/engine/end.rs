@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use task_core::Name;
+use task_core::{Name, QueueError, printable};
 use tokio::time::Instant;
 
 use super::{Engine, LAST, call::Left};
@@ -17,7 +17,12 @@ const SAY: Duration = Duration::from_secs(5);
 pub(super) struct Drain {
     counting: bool,
     said: Option<Instant>,
+    /// When it said last that it can't tell.
+    warned: Option<Instant>,
 }
+
+/// How often a drain says that it can't tell whether anything is left.
+const WARN: Duration = Duration::from_secs(60);
 
 impl Engine {
     pub(super) fn obey(&mut self, stop: Stop) {
@@ -71,7 +76,17 @@ impl Engine {
                     "the drain waits for tasks that are delayed, paused, or with other workers"
                 );
             }
-            Left::Nothing | Left::Tasks(_) | Left::Unknown => {}
+            // to be asked again would change nothing
+            Left::Untold(error @ (QueueError::Refused(_) | QueueError::Invalid(_))) => {
+                self.refused = Some(error);
+                self.stop(Instant::now() + self.settings.grace);
+            }
+            Left::Untold(error) if drain.warned.is_none_or(|warned| warned.elapsed() >= WARN) => {
+                drain.warned = Some(Instant::now());
+                let error = error.to_string();
+                tracing::warn!(error = %printable(&error), "the drain can't tell whether anything is left; it asks again");
+            }
+            Left::Nothing | Left::Tasks(_) | Left::Unknown | Left::Untold(_) => {}
         }
     }
 

@@ -21,7 +21,7 @@ mod share;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use task_core::{Name, Registration, TaskQueue};
+use task_core::{Name, QueueError, Registration, TaskQueue};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -78,6 +78,8 @@ pub(crate) struct Engine {
     /// A call was answered since this incarnation began.
     heard: bool,
     drain: Option<Drain>,
+    /// The queue refuses for good to tell whether it is drained.
+    refused: Option<QueueError>,
     drained: Drained,
 }
 
@@ -92,7 +94,7 @@ impl Engine {
             caller: Caller { queue, outage: Outage::default() },
             registry: registry.into(),
             registration: registration.into(),
-            board: Arc::new(Board::new(settings.incarnation)),
+            board: Arc::new(Board::new(settings.incarnation, settings.slots.all)),
             lanes: settings.queues.iter().map(|(name, weight)| Lane::new(name.clone(), *weight)).collect(),
             calls: JoinSet::new(),
             bench: Bench::new(settings.slots),
@@ -112,6 +114,7 @@ impl Engine {
             suspended: false,
             heard: true,
             drain: drain.then(Drain::default),
+            refused: None,
             drained: Drained { cut_short: drain, ..Drained::default() },
         }
     }
@@ -134,7 +137,7 @@ impl Engine {
             if self.stopping && self.calls.is_empty() && self.books.holds_nothing() {
                 break;
             }
-            let stuck = self.bench.has_waiting().then(|| Instant::now() + STUCK);
+            let stuck = self.bench.stuck_at(STUCK);
             // each branch can be lost without harm: joins, receives and the watch keep what was not taken
             tokio::select! {
                 // those that ended at the same time travel together
@@ -160,7 +163,10 @@ impl Engine {
             }
         }
         self.leave().await;
-        Ok(self.drained)
+        match self.refused {
+            Some(error) => Err(WorkerError::Refused(error)),
+            None => Ok(self.drained),
+        }
     }
 
     fn pulse(&self, tell: mpsc::UnboundedSender<Told>, end: CancellationToken) -> Pulse {

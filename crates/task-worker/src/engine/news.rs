@@ -1,5 +1,7 @@
 //! What the loop is told: answers of the queue, ends of attempts, and what came with a heartbeat.
 
+use std::sync::Arc;
+
 use task_core::{
     Claimed, Delivery, Incarnation, Outcome, SettleAnswer, SettleReply, Settlement, WorkerCommand,
 };
@@ -192,6 +194,8 @@ impl Engine {
             Told::Command(WorkerCommand::Concurrency(tasks)) => {
                 self.slots = self.settings.slots_for(Some(tasks), &self.registry);
                 self.books.concurrency = self.slots.all;
+                self.board.set_concurrency(self.slots.all);
+                Arc::make_mut(&mut self.registration).concurrency = self.slots.all;
             }
             Told::Command(command) => tracing::warn!(?command, "this release does not know the command"),
         }

@@ -11,7 +11,7 @@ use std::{
 
 use task_queue_memory::MemoryQueue;
 use task_worker::{
-    core::{Name, Queue as _, TaskStatus},
+    core::{Command, Incarnation, Name, Queue as _, TaskStatus, WorkerCommand},
     prelude::*,
 };
 use tokio::sync::{Notify, oneshot};
@@ -220,12 +220,17 @@ async fn what_was_claimed_ahead_is_given_back_when_the_slots_stay_taken() {
     let short = queue.enqueue_many((0..50).map(|n| Number { n })).await.unwrap();
     let long = queue.enqueue(Number { n: 1000 }).await.unwrap();
     let behind = queue.enqueue_many((0..3).map(|n| Number { n })).await.unwrap();
-    with_worker(&queue, registry, |worker| worker.concurrency(1), async {
+    let (start, beat) = (Incarnation::new(), Duration::from_millis(10));
+    let set = |worker: TaskWorker| worker.concurrency(1).incarnation(start).heartbeat_interval(beat);
+    with_worker(&queue, registry, set, async {
         for number in &short {
             number.result(SOON).await.unwrap();
         }
         for number in &behind {
             eventually(|| async {
+                // all that the worker heard made the time that they had waited begin anew
+                let told = Command::Tell(start, WorkerCommand::Resume);
+                queue.control(&Name::DEFAULT_QUEUE, told).await.unwrap();
                 (number.status().await.unwrap() == Some(TaskStatus::Pending)).then_some(())
             })
             .await;

@@ -1,6 +1,9 @@
 //! A worker that ends when there is nothing left.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use task_worker::{
     core::{FailureKind, RetryPolicy, TaskStatus},
@@ -8,7 +11,7 @@ use task_worker::{
 };
 use tokio::sync::Notify;
 
-use crate::{Mail, Number, in_time, memory};
+use crate::{Mail, Number, in_time, memory, watched::Watched};
 
 fn worker(queue: &TaskQueue, registry: TaskRegistry) -> TaskWorker {
     TaskWorker::new(queue.clone(), registry).backoff(RetryPolicy::fixed(Duration::ZERO))
@@ -71,4 +74,17 @@ async fn a_drain_that_is_stopped_says_so() {
     let drained = in_time(drain).await.unwrap();
     assert_eq!((drained.completed, drained.cut_short, drained.is_success()), (1, true, false));
     assert_eq!(left.status().await.unwrap(), Some(TaskStatus::Pending));
+}
+
+#[tokio::test]
+async fn a_drain_that_is_refused_to_count_ends_with_the_reason() {
+    // it waited without a word, for a right that nobody was going to give it
+    let watched = Watched::new();
+    watched.seen.stats_refused.store(true, Ordering::SeqCst);
+    let queue = TaskQueue::new(watched);
+    let number = queue.enqueue(Number { n: 3 }).await.unwrap();
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) });
+    let error = in_time(worker(&queue, registry).drain()).await.unwrap_err().to_string();
+    assert!(error.contains("no right to count"), "{error}");
+    assert_eq!(number.status().await.unwrap(), Some(TaskStatus::Completed), "its work is done all the same");
 }

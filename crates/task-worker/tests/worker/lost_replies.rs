@@ -7,13 +7,13 @@ use std::{
 };
 
 use task_queue_memory::MemoryQueue;
-use task_testkit::{Hostile, Mishap};
+use task_testkit::{Hostile, Method, Mishap};
 use task_worker::{
-    core::{Name, Queue as _, TaskStatus},
+    core::{Command, ControlAnswer, Incarnation, Name, Queue as _, TaskStatus, WorkerCommand},
     prelude::*,
 };
 
-use crate::{Mail, Number, SOON, with_worker};
+use crate::{Mail, Number, SOON, eventually, with_worker};
 
 const TASKS: u32 = 24;
 
@@ -104,4 +104,28 @@ async fn a_network_with_every_mishap_changes_no_end() {
     let mishaps =
         [Mishap::LoseReply, Mishap::Twice, Mishap::None, Mishap::Fail, Mishap::LoseReply, Mishap::None];
     every_task_ends_once(mishaps.into_iter().cycle().take(90).collect()).await;
+}
+
+#[tokio::test]
+async fn a_command_whose_answer_is_lost_reaches_its_worker_and_the_queue_hears_of_it() {
+    // a worker that an operator had scaled went on as before, and the list of workers never told otherwise
+    let memory = MemoryQueue::new();
+    let plan = [Mishap::None].into_iter().chain([Mishap::LoseReply; 6]);
+    let queue = TaskQueue::new(Hostile::new(memory.clone()).plan_for(Method::Heartbeat, plan));
+    let start = Incarnation::new();
+    let set = |worker: TaskWorker| worker.incarnation(start).heartbeat_interval(Duration::from_millis(100));
+    with_worker(&queue, TaskRegistry::new(), set, async {
+        let tell = Command::Tell(start, WorkerCommand::Concurrency(7));
+        eventually(async || {
+            let told = memory.control(&Name::DEFAULT_QUEUE, tell.clone()).await.unwrap();
+            (told == ControlAnswer::Done(0)).then_some(())
+        })
+        .await;
+        eventually(async || {
+            let stats = memory.stats(&Name::DEFAULT_QUEUE).await.unwrap();
+            stats.workers.iter().any(|worker| worker.concurrency == 7).then_some(())
+        })
+        .await;
+    })
+    .await;
 }

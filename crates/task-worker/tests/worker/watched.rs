@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) has_a_gap: AtomicBool,
     /// So many settles forget their last end: it is neither carried out nor answered.
     pub(crate) ends_forgotten: AtomicU32,
+    /// It refuses to count.
+    pub(crate) stats_refused: AtomicBool,
     /// No settle is answered.
     pub(crate) settles_fail: AtomicBool,
 }
@@ -110,6 +112,9 @@ impl Queue for Watched {
         self.memory.control(queue, command).await
     }
     async fn stats(&self, queue: &Name) -> Result<QueueStats, QueueError> {
+        if self.seen.stats_refused.load(Ordering::SeqCst) {
+            return Err(QueueError::Refused("no right to count".into()));
+        }
         self.memory.stats(queue).await
     }
     async fn info(&self) -> Result<BackendInfo, QueueError> {

@@ -139,7 +139,7 @@ impl Bench {
 
     fn beat(&mut self, worker: &Sim) -> BeatReply {
         let (incarnation, registration) = (worker.incarnation, worker.registration.clone());
-        self.apply(Beat { worker: incarnation, registration, busy: 0, progress: Vec::new() })
+        self.apply(Beat { worker: incarnation, registration, heard: 0, busy: 0, progress: Vec::new() })
     }
 
     fn record(&mut self, text: &str) -> ResultMessage {

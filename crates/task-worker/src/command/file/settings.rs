@@ -94,7 +94,8 @@ impl<'a> Reader<'a> {
         for (key, value) in table {
             let name = key.get_ref().to_string();
             let known = !name.is_empty() && !name.contains(['=', '\0']);
-            if !known || name == "TASK_ID" || name == "TASK_ATTEMPT" {
+            let ours = ["TASK_ID", "TASK_ATTEMPT", "TASK_INCARNATION"].contains(&name.as_str());
+            if !known || ours {
                 let name = name.escape_debug().to_string();
                 self.wrong(
                     key,
