@@ -145,8 +145,9 @@ impl Queue for FileQueue {
             told.as_mut().enable();
             let (worker, registration) = (beat.worker, beat.registration.clone());
             let progress = std::mem::take(&mut progress);
-            let beat = self.change(&beat.queue, Beat { worker, registration, busy: beat.busy, progress });
-            let (reply, _) = beat.await?;
+            let (heard, busy) = (beat.heard, beat.busy);
+            let said = Beat { worker, registration, heard, busy, progress };
+            let (reply, _) = self.change(&beat.queue, said).await?;
             if reply.news || timeout_at(end, told).await.is_err() {
                 return Ok(reply.into());
             }

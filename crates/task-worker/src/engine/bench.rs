@@ -152,12 +152,6 @@ impl Bench {
         Some(since.map_or_else(Instant::now, |started| started.max(first.came)) + patience)
     }
 
-    /// Whether every slot is taken, and others wait for one.
-    pub(super) fn queues_for_slots(&self) -> bool {
-        let attempts = self.0.lock();
-        !attempts.waiting.is_empty() && attempts.running >= attempts.slots.all
-    }
-
     /// How long ago the last attempt was started, while some run.
     pub(super) fn youngest(&self) -> Option<Duration> {
         let attempts = self.0.lock();

@@ -148,7 +148,8 @@ impl Engine {
                 Ok(()) = stop.changed() => {}
                 Ok(()) = outage.changed() => {}
                 () = at(stuck) => {
-                    if self.bench.queues_for_slots() {
+                    // a slot may have come free at this very moment
+                    if self.bench.stuck_at(STUCK).is_some_and(|at| at <= Instant::now()) {
                         self.give_back_waiting();
                     }
                 }
