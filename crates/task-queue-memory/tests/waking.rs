@@ -219,19 +219,20 @@ async fn a_waiting_beat_hears_a_cancel_and_a_command_in_the_same_moment() {
     let claim = claim_of(worker, 1, LONG);
     let registration = claim.registration.clone();
     queue.dequeue(claim).await.unwrap();
-    let beat = || {
+    let beat = |heard| {
         let mut beat = Heartbeat::new(QUEUE, worker, registration.clone());
-        beat.wait = LONG;
+        (beat.wait, beat.heard) = (LONG, heard);
         let queue = queue.clone();
         waiting(async move { queue.heartbeat(beat).await.unwrap() })
     };
-    let hears = beat().await;
+    let hears = beat(0).await;
     assert_eq!(queue.cancel(&QUEUE, &id).await.unwrap(), CancelAnswer::Requested);
     assert_eq!(hears.await.unwrap().cancel, [(id, Token::new(worker, 1))]);
-    let hears = beat().await;
+    let hears = beat(0).await;
     queue.control(&QUEUE, Command::Tell(worker, WorkerCommand::Pause)).await.unwrap();
-    assert_eq!(hears.await.unwrap().commands, [WorkerCommand::Pause]);
-    let hears = beat().await;
+    let heard = hears.await.unwrap();
+    assert_eq!(heard.commands, [WorkerCommand::Pause]);
+    let hears = beat(heard.told).await;
     queue.release(&QUEUE, worker).await.unwrap();
     assert!(hears.await.unwrap().closed);
     assert_eq!(start.elapsed(), Duration::ZERO);

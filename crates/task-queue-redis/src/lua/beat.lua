@@ -35,7 +35,7 @@ if call('EXISTS', CANCEL .. inc) == 1 then
 end
 local heard = tonumber(ARGV[7])
 while heard > 0 do
-  local number = string.match(call('LINDEX', INBOX .. inc, 0) or '', '^(%d+):')
+  local number = string.match(call('LRANGE', INBOX .. inc, 0, 0)[1] or '', '^(%d+):')
   if not number or tonumber(number) > heard then break end
   call('LPOP', INBOX .. inc)
 end

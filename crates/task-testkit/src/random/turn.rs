@@ -186,7 +186,7 @@ impl<H: Harness> Player<'_, H> {
         let reply = self.backend.heartbeat(beat.clone()).await.map_err(|error| error.to_string())?;
         let known = |known: &&mut Worker| known.incarnation == worker.incarnation;
         // one answer in so many is lost
-        if self.tally.claims % 4 > 0
+        if !self.tally.claims.is_multiple_of(4)
             && let Some(worker) = self.workers.iter_mut().find(known)
         {
             worker.told = reply.told;
