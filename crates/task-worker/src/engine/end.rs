@@ -76,8 +76,8 @@ impl Engine {
                     "the drain waits for tasks that are delayed, paused, or with other workers"
                 );
             }
-            // to be asked again would change nothing
-            Left::Untold(error @ (QueueError::Refused(_) | QueueError::Invalid(_))) => {
+            // to ask again would change nothing; a worker that stops already keeps its deadline
+            Left::Untold(error @ (QueueError::Refused(_) | QueueError::Invalid(_))) if !self.stopping => {
                 self.refused = Some(error);
                 self.stop(Instant::now() + self.settings.grace);
             }
