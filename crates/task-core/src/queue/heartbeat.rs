@@ -61,7 +61,9 @@ pub struct HeartbeatReply {
     /// What the worker is told to do, oldest first. Told again at each beat until one says that it was
     /// [heard](Heartbeat::heard), since an answer may be lost.
     pub commands: Vec<WorkerCommand>,
-    /// The number of the last of these commands; 0 if there is none. A backend numbers them from 1 up.
+    /// The number of the last of these commands; 0 if there is none. A backend numbers them from 1 up over all workers of the
+    /// named queue, so that no number comes twice: a worker that goes on under another incarnation may still say the last
+    /// one that it heard before.
     pub told: u64,
     /// The worker is asked to run empty, as in [`Claimed::run_empty`](crate::Claimed::run_empty). Told again at each
     /// beat while it holds.
