@@ -1,12 +1,13 @@
 //! What tells a worker to stop: signals, and the end of its orchestrator.
 
-use std::os::fd::RawFd;
+use std::{os::fd::RawFd, time::Duration};
 
 use tokio::{
     io::AsyncReadExt as _,
     net::unix::pipe,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
+    time::Instant,
 };
 
 use crate::settings::WorkerError;
@@ -66,6 +67,27 @@ impl StopHandle {
     }
 }
 
+/// Whoever tells a process and its group to end, as `timeout` does, tells it twice; who means it comes later. Shorter than
+/// what an orchestrator takes for one, so that the second word that it passes on counts here.
+const ONE: Duration = Duration::from_millis(200);
+
+/// By which signal it was told to end first, and when.
+#[derive(Default)]
+struct Ends(Option<(SignalKind, Instant)>);
+
+impl Ends {
+    fn order(&mut self, signal: SignalKind) -> Option<Order> {
+        self.counts(signal, Instant::now()).then_some(Order::End)
+    }
+
+    /// Whether this signal is more than an echo of the first.
+    fn counts(&mut self, signal: SignalKind, now: Instant) -> bool {
+        let is_echo = self.0.is_some_and(|(first, at)| first == signal && now - at < ONE);
+        self.0.get_or_insert((signal, now));
+        !is_echo
+    }
+}
+
 pub(crate) struct Signals {
     ends: [Signal; 2],
     pause: Signal,
@@ -88,21 +110,23 @@ impl Signals {
     /// Tells each signal on, without end.
     pub(crate) async fn tell(self, stop: watch::Sender<Stop>) {
         let Self { ends: [mut term, mut int], mut pause, mut go_on, lifeline } = self;
-        let mut watched = lifeline.is_some();
+        let (mut watched, mut ends) = (lifeline.is_some(), Ends::default());
         let mut orphaned = std::pin::pin!(end_of(lifeline));
         loop {
             // a signal that comes while another is told is kept by its stream
             let order = tokio::select! {
-                _ = term.recv() => Order::End,
-                _ = int.recv() => Order::End,
-                _ = pause.recv() => Order::Pause,
-                _ = go_on.recv() => Order::GoOn,
+                _ = term.recv() => ends.order(SignalKind::terminate()),
+                _ = int.recv() => ends.order(SignalKind::interrupt()),
+                _ = pause.recv() => Some(Order::Pause),
+                _ = go_on.recv() => Some(Order::GoOn),
                 () = &mut orphaned, if watched => {
                     watched = false;
-                    Order::Orphaned
+                    Some(Order::Orphaned)
                 }
             };
-            stop.send_modify(|stop| *stop = stop.after(order));
+            if let Some(order) = order {
+                stop.send_modify(|stop| *stop = stop.after(order));
+            }
         }
     }
 }
@@ -157,6 +181,17 @@ mod tests {
             (Stop::Run.after(Order::Pause), Stop::Paused.after(Order::GoOn)),
             (Stop::Paused, Stop::Run)
         );
+    }
+
+    #[test]
+    fn a_signal_that_comes_twice_at_once_is_one() {
+        // `timeout` tells a process and its group, and what ran was given back at once
+        let (mut ends, first) = (Ends::default(), Instant::now());
+        let (term, int) = (SignalKind::terminate(), SignalKind::interrupt());
+        assert!(ends.counts(term, first));
+        let soon = first + ONE / 2;
+        assert!(!ends.counts(term, first) && !ends.counts(term, soon) && ends.counts(int, soon));
+        assert!(ends.counts(term, first + ONE) && ends.counts(term, first + ONE));
     }
 
     #[test]

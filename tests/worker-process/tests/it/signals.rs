@@ -52,6 +52,20 @@ fn a_second_signal_means_now() {
 }
 
 #[test]
+fn a_signal_that_comes_twice_at_once_lets_a_worker_finish_what_it_runs() {
+    // `timeout` tells a process and its group: what ran was dropped
+    let ear = Ear::new();
+    let mut worker = holding(&[("NOTIFY_SOCKET", &ear.path())]);
+    for _ in 0..3 {
+        worker.signal(Signal::TERM);
+    }
+    while !ear.words().contains(&"STOPPING=1".to_owned()) {}
+    worker.tell("finish");
+    let ended = worker.end();
+    assert_eq!((ended.code, ended.said), (Some(0), vec!["a COMPLETED releases 0 crashes 0".to_owned()]));
+}
+
+#[test]
 fn a_worker_stops_when_its_orchestrator_is_gone() {
     // workers went on for ever without anybody who looked after them
     let (read, write) = std::io::pipe().unwrap();
