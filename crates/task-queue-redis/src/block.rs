@@ -54,13 +54,18 @@ impl Link {
         let mut command = Cmd::new();
         command.arg("BLPOP").arg(lists).arg(format!("{:.3}", wait.as_secs_f64()));
         let answer = command.query_async::<Option<(String, Value)>>(&mut dialed.connection);
-        match timeout(wait + LATE, answer).await {
-            Ok(Ok(taken)) => {
-                self.idle.keep(dialed);
-                Ok(taken.map(|(list, _)| list))
-            }
-            Ok(Err(error)) => Err(meaning(&error, None)),
-            Err(_) => Err(QueueError::answer_lost(format!("{}: the wait was not ended", self.target.shown))),
+        let unended = || QueueError::answer_lost(format!("{}: the wait was not ended", self.target.shown));
+        tokio::select! {
+            answer = timeout(wait + LATE, answer) => match answer {
+                Ok(Ok(taken)) => {
+                    self.idle.keep(dialed);
+                    Ok(taken.map(|(list, _)| list))
+                }
+                Ok(Err(error)) => Err(meaning(&error, None)),
+                Err(_) => Err(unended()),
+            },
+            // an element that was on its way is lost, as it likely was before; whoever waits looks
+            () = self.lost.notified() => Err(unended()),
         }
     }
 }

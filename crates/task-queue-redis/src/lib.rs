@@ -34,6 +34,7 @@ mod news;
 mod open;
 mod park;
 mod password;
+mod patience;
 mod queue;
 mod queues;
 mod record;

@@ -6,25 +6,25 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    beat::ToldToRunEmpty,
+    block::Idle,
+    clock::Clock,
+    dial::{Dialer, LIVES, Manager},
+    error::{at_connect, foreign, meaning},
+    news::News,
+    park::Parking,
+    patience::Patience,
+    reply::corrupt,
+    url::Target,
+};
 use deadpool::{
     Runtime,
     managed::{Object, Pool, PoolError, QueueMode},
 };
 use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
 use task_core::{Name, QueueError};
-use tokio::time::timeout;
-
-use crate::{
-    beat::ToldToRunEmpty,
-    block::Idle,
-    clock::Clock,
-    dial::{ANSWER, Dialer, LIVES, Manager},
-    error::{at_connect, foreign, meaning},
-    news::News,
-    park::Parking,
-    reply::corrupt,
-    url::Target,
-};
+use tokio::{sync::Notify, time::Instant};
 
 /// To get a connection of the pool.
 const POOL_WAIT: Duration = Duration::from_secs(5);
@@ -39,6 +39,9 @@ pub(crate) struct Link {
     pub(crate) parking: Parking,
     pub(crate) news: News,
     pub(crate) told_to_run_empty: ToldToRunEmpty,
+    patience: Patience,
+    /// A call was lost: so may be what is waited for on other connections.
+    pub(crate) lost: Notify,
     pool: Pool<Manager>,
     pub(crate) idle: Idle,
     used: Mutex<HashSet<Name>>,
@@ -65,6 +68,8 @@ impl Link {
             parking: Parking::default(),
             news: News::default(),
             told_to_run_empty: ToldToRunEmpty::default(),
+            patience: Patience::default(),
+            lost: Notify::new(),
             pool,
             idle: Idle::default(),
             used: Mutex::default(),
@@ -114,15 +119,16 @@ impl Link {
             pipeline.add_command(command);
         }
         pipeline.ignore_errors();
-        let answers =
-            timeout(ANSWER, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection.connection))
-                .await;
-        let answers = match answers {
-            Ok(Ok(answers)) if answers.len() == sent => Ok(answers),
-            Ok(Ok(_)) => Err(corrupt("the server gave another number of answers than it was asked for")),
-            Ok(Err(error)) => Err(meaning(&error, None)),
-            Err(_) => {
-                let late = format!("{}: no answer within {ANSWER:?}", self.target.shown);
+        let began = Instant::now();
+        let answers = pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection.connection);
+        let answers = match self.patience.wait(&self.dialer, answers).await {
+            Some(Ok(answers)) if answers.len() == sent => Ok(answers),
+            Some(Ok(_)) => Err(corrupt("the server gave another number of answers than it was asked for")),
+            Some(Err(error)) => Err(meaning(&error, None)),
+            None => {
+                self.lost.notify_waiters();
+                let waited = began.elapsed().as_secs_f64();
+                let late = format!("{}: no answer within {waited:.1} s", self.target.shown);
                 Err(QueueError::answer_lost(late))
             }
         };

@@ -9,17 +9,19 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
+use deadpool_redis::redis::{self, PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::{Notify, futures::Notified, mpsc, oneshot},
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
-    dial::{ANSWER, Dialer},
+    dial::{ANSWER, Dialer, LIVES},
     link::Link,
 };
 
+/// So often it is asked whether the connection lives, while somebody waits for what comes over it.
+const ASK: Duration = Duration::from_secs(5);
 /// After a failure nobody asks for the connection again for so long.
 const REST: Duration = Duration::from_secs(1);
 
@@ -124,6 +126,7 @@ struct Open {
 impl Owner {
     async fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
         let mut rests_until = Instant::now();
+        let mut asks_at = Instant::now() + ASK;
         loop {
             // receives can be lost without harm: they keep what was not taken
             tokio::select! {
@@ -140,6 +143,12 @@ impl Owner {
                     None | Some(PushInfo { kind: PushKind::Disconnection, .. }) => self.closed(),
                     Some(_) => {}
                 },
+                () = sleep_until(asks_at), if self.open.is_some() => {
+                    if !lock(&self.shared.listeners).is_empty() && !self.lives().await {
+                        self.closed();
+                    }
+                    asks_at = Instant::now() + ASK;
+                }
             }
         }
     }
@@ -173,6 +182,13 @@ impl Owner {
             Some(open) => open.connection.subscribe(channel).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether the connection is not half open: such a one would bring no news, and not end either.
+    async fn lives(&mut self) -> bool {
+        let Some(open) = &mut self.open else { return true };
+        let answer = timeout(LIVES, redis::cmd("PING").exec_async(&mut open.connection)).await;
+        matches!(answer, Ok(Ok(())))
     }
 
     fn tell(&self, data: &[Value]) {

@@ -4,6 +4,7 @@ mod access;
 mod bounds;
 mod conformance;
 mod cost;
+mod half_open;
 mod keyspace;
 mod layout;
 mod look;
