@@ -1,8 +1,9 @@
 //! A Redis that goes away.
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::net::UnixDatagram,
+    os::unix::{ffi::OsStrExt as _, net::UnixDatagram},
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use task_core::TaskHandle;
 use task_testkit::RedisServer;
-use task_tests::{PATIENCE, eventually, line_of};
+use task_tests::{PATIENCE, Ran, eventually, line_of};
 
 use crate::{ORCHESTRATOR, folder};
 
@@ -72,6 +73,21 @@ async fn an_idle_service_whose_redis_is_away_stops_without_waiting_for_it() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}: {}", start.elapsed(), ran.stderr);
     assert!(!ran.stderr.contains("killed"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_tasks_file_whose_path_is_no_utf_8_reaches_the_workers_of_an_orchestrator() {
+    // read as text, it passed for one that was not set: the workers knew no task
+    let (server, folder) = (RedisServer::start(&[]), folder());
+    let path = folder.path("jobs").with_file_name(OsStr::from_bytes(b"t\xffsks.toml"));
+    fs::write(&path, TASKS).unwrap();
+    let mut command = folder.command(&format!("-n 1 --no-monitoring -q {}", server.url()));
+    command.arg("--drain").arg("--input").arg(folder.path("jobs"));
+    fs::write(folder.path("jobs"), "{\"task\": \"echo\", \"params\": 7}\n").unwrap();
+    command.arg(&path);
+    let ran = Ran::of(command.output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.results[0]["result"], 7, "{}", ran.stderr);
 }
 
 #[test]

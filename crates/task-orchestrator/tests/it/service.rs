@@ -185,6 +185,20 @@ async fn a_drain_that_hears_a_second_signal_gives_back_at_once_what_it_runs() {
 }
 
 #[test]
+fn a_lone_worker_says_what_its_queue_warns_of() {
+    // only the orchestrator did
+    let (server, folder) = (RedisServer::start(&["--maxmemory-policy", "allkeys-lru"]), with_tasks());
+    let line = format!("--worker-id lone -q {} --queue-name tasks --log-level INFO", server.url());
+    let running = folder.start_of(WORKER, &line);
+    for warning in ["maxmemory-policy is allkeys-lru", "appendonly is off"] {
+        eventually(warning, || running.stderr().contains(warning).then_some(()));
+    }
+    running.signal(Signal::TERM);
+    let ran = running.end();
+    assert_eq!((ran.code, ran.stderr.matches("appendonly is off").count()), (Some(0), 1), "{}", ran.stderr);
+}
+
+#[test]
 fn a_service_manager_is_told_that_the_service_is_ready_and_goes_on_to_live() {
     let (server, folder) = (RedisServer::start(&[]), with_tasks());
     let manager = UnixDatagram::bind(folder.path("manager")).unwrap();

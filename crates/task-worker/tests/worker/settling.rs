@@ -44,13 +44,16 @@ async fn a_worker_whose_ends_are_not_taken_stops_claiming_and_loses_none_of_them
     watched.seen.settles_fail.store(true, Ordering::SeqCst);
     let numbers = queue.enqueue_many((0..100).map(|n| Number { n })).await.unwrap();
     with_worker(&queue, registry, |worker| worker.concurrency(SLOTS), async {
-        // it has stopped when no claim is under way and none comes: each turn of it claims or settles again
-        let mut before = (0, 0);
+        // it has stopped when it claims nothing between one try to settle and the next but one
+        let seen = |count: &AtomicU32| count.load(Ordering::SeqCst);
+        let look = || (seen(&watched.seen.claims), seen(&runs), seen(&watched.seen.settles_refused));
+        let mut before = look();
         eventually(async || {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            let now = (watched.seen.claims.load(Ordering::SeqCst), runs.load(Ordering::SeqCst));
-            let rests = now == std::mem::replace(&mut before, now) && now.1 > 0;
-            rests.then_some(())
+            let now = look();
+            if (now.0, now.1) != (before.0, before.1) {
+                before = now;
+            }
+            (now.1 > 0 && now.2 >= before.2 + 2).then_some(())
         })
         .await;
         let ran = runs.load(Ordering::SeqCst);

@@ -1,7 +1,10 @@
 //! A worker that is told to stop.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -206,4 +209,31 @@ async fn a_worker_told_to_stop_twice_gives_back_at_once_what_it_runs_whether_it_
         let record = number.message().await.unwrap().unwrap();
         assert_eq!((record.status, record.releases, record.crashes), (TaskStatus::Pending, 1, 0), "{drains}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_dropped_starts_nothing_more_of_what_waits_in_it() {
+    // what ran its attempts went on with those that waited for a slot
+    let (queue, starts) = (memory(), Arc::new(AtomicU32::new(0)));
+    let (count, many) = (starts.clone(), Arc::new(Notify::new()));
+    let told = many.clone();
+    let registry = TaskRegistry::new().register_fn(move |number: Number, _| {
+        if count.fetch_add(1, Ordering::SeqCst) == 300 {
+            told.notify_one();
+        }
+        async move { Ok(number.n) }
+    });
+    queue.enqueue_many((0..1000).map(|n| Number { n })).await.unwrap();
+    queue.enqueue_many((0..1000).map(|n| Number { n })).await.unwrap();
+    let running = tokio::spawn(TaskWorker::new(queue.clone(), registry).concurrency(1).run());
+    in_time(many.notified()).await;
+    running.abort();
+    assert!(in_time(running).await.unwrap_err().is_cancelled());
+    // one attempt may be on its way at that moment; what comes after it had time enough for all that waited
+    let at_the_end = starts.load(Ordering::SeqCst);
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    let more = starts.load(Ordering::SeqCst) - at_the_end;
+    assert!(at_the_end < 2000 && more <= 1, "{more} more after {at_the_end}");
 }

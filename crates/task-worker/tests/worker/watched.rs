@@ -12,7 +12,7 @@ use task_queue_memory::MemoryQueue;
 use task_worker::core::{
     BackendInfo, Batch, CancelAnswer, Capability, Claim, Claimed, Command, ControlAnswer, Delivery,
     EnqueueReply, Heartbeat, HeartbeatReply, Incarnation, Lookup, Name, Outcome, Queue, QueueError,
-    QueueStats, SettleReply, SettleRequest, TaskId,
+    QueueStats, SettleAnswer, SettleReply, SettleRequest, TaskId,
 };
 
 /// What is seen, and what is done to deliveries.
@@ -20,6 +20,7 @@ use task_worker::core::{
 pub(crate) struct Seen {
     pub(crate) claims: AtomicU32,
     pub(crate) settles: AtomicU32,
+    pub(crate) settles_refused: AtomicU32,
     /// Tasks that were put back as unknown here.
     pub(crate) unknown: AtomicU32,
     /// Heartbeats over the connection of their own, and over the one of all other calls.
@@ -29,6 +30,8 @@ pub(crate) struct Seen {
     pub(crate) has_a_gap: AtomicBool,
     /// So many settles forget their last end: it is neither carried out nor answered.
     pub(crate) ends_forgotten: AtomicU32,
+    /// So many ends are answered as done and are not carried out, as if they were lost after that.
+    pub(crate) ends_lost: AtomicU32,
     /// It refuses to count.
     pub(crate) stats_refused: AtomicBool,
     /// No settle is answered.
@@ -70,6 +73,7 @@ impl Queue for Watched {
     }
     async fn settle(&self, mut request: SettleRequest) -> Result<SettleReply, QueueError> {
         if self.seen.settles_fail.load(Ordering::SeqCst) {
+            self.seen.settles_refused.fetch_add(1, Ordering::SeqCst);
             return Err(QueueError::unreachable("settles fail now"));
         }
         self.seen.settles.fetch_add(1, Ordering::SeqCst);
@@ -79,7 +83,11 @@ impl Queue for Watched {
         }
         let unknown = request.settlements.iter().filter(|end| end.outcome == Outcome::NameUnknown).count();
         self.seen.unknown.fetch_add(unknown as u32, Ordering::SeqCst);
+        let lost = request.settlements.len().min(self.seen.ends_lost.load(Ordering::SeqCst) as usize);
+        self.seen.ends_lost.fetch_sub(lost as u32, Ordering::SeqCst);
+        request.settlements.drain(..lost);
         let mut reply = self.memory.settle(request).await?;
+        reply.answers.splice(0..0, std::iter::repeat_n(SettleAnswer::Done, lost));
         if let Some(Ok(claimed)) = &mut reply.claimed {
             self.alter(claimed);
         }
