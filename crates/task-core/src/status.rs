@@ -108,7 +108,7 @@ pub enum Event {
     NameUnknown,
     /// No live worker knew its name for ten minutes, or none can come.
     NameUnknownForGood,
-    /// Its worker was released or lost its lease.
+    /// Its worker was released or lost its lease, or holds it no more and how it ended was lost.
     Crashed,
     /// The same for more than `max_crashes` times.
     CrashedTooOften,

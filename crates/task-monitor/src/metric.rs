@@ -1,4 +1,4 @@
-use task_core::{QueueStats, TaskStatus};
+use task_core::{QueueStats, TaskStatus, Totals};
 
 /// A metric: what `/metrics` writes, and the documentation prints.
 #[derive(Clone, Copy, Debug)]
@@ -89,8 +89,11 @@ pub const METRICS: &[Metric] = &[
     total(
         "task_recovered",
         &["queue", "reason"],
-        "Tasks taken from dead workers, by how the death was seen",
-        |s| vec![("released", s.totals.recovered_released), ("lease", s.totals.recovered_lease)],
+        "Tasks taken from dead workers, by how the death was seen; lost: the queue lost how they had ended",
+        |s| {
+            let Totals { recovered_released, recovered_lease, recovered_lost, .. } = s.totals;
+            vec![("released", recovered_released), ("lease", recovered_lease), ("lost", recovered_lost)]
+        },
     ),
     total("task_released", &["queue"], "Tasks given back unfinished by workers that stopped", |stats| {
         one(stats.totals.released)

@@ -131,14 +131,14 @@ impl Named {
     pub(crate) async fn beat(&self, clock: &Clock, beat: Heartbeat) -> BeatReply {
         let end = Instant::now() + beat.wait.min(LONGEST);
         let heard = self.workers.subscribe(beat.worker);
-        let mut progress = beat.progress;
+        let (mut progress, mut holds) = (beat.progress, beat.holds);
         loop {
             let mut news = pin!(heard.news.notified());
             news.as_mut().enable();
             let (worker, registration) = (beat.worker, beat.registration.clone());
-            let progress = std::mem::take(&mut progress);
-            let reply = self
-                .apply(clock, Beat { worker, registration, heard: beat.heard, busy: beat.busy, progress });
+            let (progress, holds) = (std::mem::take(&mut progress), holds.take());
+            let (heard, busy) = (beat.heard, beat.busy);
+            let reply = self.apply(clock, Beat { worker, registration, heard, holds, busy, progress });
             if reply.news || timeout_at(end, news).await.is_err() {
                 return reply;
             }

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use task_core::{Heartbeat, HeartbeatReply, Incarnation, Name, QueueError, WorkerCommand};
+use task_core::{Heartbeat, HeartbeatReply, Holds, Incarnation, Name, QueueError, WorkerCommand};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     queue::RedisQueue,
     record,
     registration::register,
-    reply::{Reply, corrupt},
-    script,
+    reply::Reply,
+    script::{self, Call},
     trim::trim,
 };
 
@@ -44,8 +44,13 @@ pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result
     let lists = Lists::bell(&beat.queue, redis.link.target.keys.base(&beat.queue), beat.worker);
     let (mut rung, mut cut_off) = (false, false);
     loop {
-        let (answer, news) = beat_once(redis, &beat).await?;
+        let Answer { answer, news, more } = beat_once(redis, &beat).await?;
         beat.progress.clear();
+        if more {
+            rung |= news;
+            continue;
+        }
+        beat.holds = None;
         let turned = redis.link.told_to_run_empty.turns(&beat, answer.run_empty);
         let left = end.saturating_duration_since(Instant::now());
         if news || rung || turned || left.is_zero() {
@@ -66,7 +71,16 @@ pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result
     }
 }
 
-async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatReply, bool), QueueError> {
+/// What a beat was answered.
+struct Answer {
+    answer: HeartbeatReply,
+    /// There is something in it that the worker was not told before.
+    news: bool,
+    /// More is to be given back of what the worker does not hold.
+    more: bool,
+}
+
+async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<Answer, QueueError> {
     let mut answer = HeartbeatReply::default();
     let mut reply = beat_call(redis, beat, false).await?;
     let mut word = reply.text()?;
@@ -76,7 +90,7 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatRep
     }
     if word == "CLOSED" {
         answer.closed = true;
-        return Ok((answer, true));
+        return Ok(Answer { answer, news: true, more: false });
     }
     redis.time(&mut reply)?;
     answer.run_empty = reply.flag()?;
@@ -87,19 +101,29 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<(HeartbeatRep
     }
     let mut commands = reply.list()?;
     while !commands.is_empty() {
-        let numbered = commands.bytes()?;
-        let colon = numbered.iter().position(|byte| *byte == b':').unwrap_or(0);
-        let (number, command) = numbered.split_at(colon);
-        let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
-        answer.told = number.ok_or_else(|| corrupt("the number of a command can't be read"))?;
+        let entry = commands.bytes()?;
+        let Some((number, command)) = numbered(&entry) else {
+            // it is gone with this answer, so it is said once
+            tracing::warn!(worker = %beat.worker, bytes = entry.len(), "an entry in the worker's inbox is no command; it is passed over");
+            continue;
+        };
+        answer.told = number;
         // a command of a newer release is passed over
-        answer.commands.extend(rmp_serde::from_slice::<WorkerCommand>(&command[1..]).ok());
+        answer.commands.extend(rmp_serde::from_slice::<WorkerCommand>(command).ok());
     }
     let news = reply.flag()? || answer.told > 0;
     if reply.flag()? {
         trim(redis, &beat.queue).await;
     }
-    Ok((answer, news))
+    Ok(Answer { answer, news, more: reply.flag()? })
+}
+
+/// A command as it lies in an inbox: its number, a colon, and itself.
+fn numbered(entry: &[u8]) -> Option<(u64, &[u8])> {
+    // so many digits as the script can count with
+    let colon = entry.iter().take(16).position(|byte| *byte == b':')?;
+    let number = std::str::from_utf8(&entry[..colon]).ok()?.parse().ok()?;
+    Some((number, &entry[colon + 1..]))
 }
 
 async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Result<Reply, QueueError> {
@@ -112,9 +136,21 @@ async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Res
         call.arg("").arg("").arg("");
     }
     call.number(beat.heard);
+    hold(&mut call, beat.holds.as_ref());
     for update in &beat.progress {
         call.arg(stored_id(&update.id)).arg(stored_token(&update.token));
         call.arg(record::write_progress(&update.progress));
     }
     redis.run(&script::BEAT, &call, &beat.queue).await
+}
+
+/// The arguments by which a beat says what its worker holds, claim by claim.
+fn hold(call: &mut Call, holds: Option<&Holds>) {
+    let (up_to, tasks) = holds.map_or((0, &[][..]), |holds| (holds.up_to, &holds.tasks[..]));
+    let claims = || tasks.chunk_by(|(one, _), (next, _)| one == next);
+    call.number(up_to).number(claims().count() as u64);
+    for claim in claims() {
+        let ids: String = claim.iter().map(|(_, id)| stored_id(id) + "\n").collect();
+        call.number(claim[0].0).number(claim.len() as u64).arg(ids);
+    }
 }

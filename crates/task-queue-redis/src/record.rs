@@ -256,9 +256,14 @@ fn reason(why: &str, crashes: u32) -> Failure {
         "unknown" => {
             (FailureKind::UnknownName, "no live worker had code of its name for 10 minutes".to_owned())
         }
-        "crashed" => {
+        "crashed" | "lost" => {
             let times = if crashes == 1 { "once".to_owned() } else { format!("{crashes} times") };
-            (FailureKind::Crashed, format!("its worker died under it {times}"))
+            let died = if why == "lost" {
+                "its end was lost, or its worker died under it,"
+            } else {
+                "its worker died under it"
+            };
+            (FailureKind::Crashed, format!("{died} {times}"))
         }
         other => (FailureKind::Other, other.to_owned()),
     };

@@ -17,7 +17,7 @@ scripts! {
     ENQUEUE = "#!lua", "base.lua", "enqueue.lua";
     CLAIM = "#!lua flags=allow-oom", "base.lua", "house.lua", "claim.lua";
     SETTLE = "#!lua flags=allow-oom", "base.lua", "settle.lua";
-    BEAT = "#!lua flags=allow-oom", "base.lua", "house.lua", "beat.lua";
+    BEAT = "#!lua flags=allow-oom", "base.lua", "house.lua", "unheld.lua", "beat.lua";
     RELEASE = "#!lua flags=allow-oom", "base.lua", "house.lua", "release.lua";
     GIVE_BACK = "#!lua flags=allow-oom", "base.lua", "give_back.lua";
     LOOK = "#!lua flags=allow-oom", "base.lua", "look.lua";

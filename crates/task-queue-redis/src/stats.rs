@@ -79,6 +79,7 @@ fn fill(stats: &mut QueueStats, meta: &Meta, now: Timestamp) {
     (totals.cancelled, totals.expired) = (total("tX"), total("tE"));
     (totals.retried, totals.released, totals.replayed) = (total("tT"), total("tP"), total("tY"));
     (totals.recovered_released, totals.recovered_lease) = (total("tR"), total("tL"));
+    totals.recovered_lost = total("tU");
     totals.dropped_results = total("tD");
     // the totals of one to two minutes ago are kept
     let span = meta.number("pn").map_or(0, |then| now.as_millis().saturating_sub(then)) as f64;

@@ -8,9 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use task_core::{
-    Claim, Claimed, Delivery, Failure, FailureKind, Heartbeat, HeartbeatReply, Incarnation, Name, Outcome,
-    Progress, ProgressUpdate, Queue, QueueError, Registration, SettleAnswer, SettleRequest, Settlement,
-    Timestamp,
+    Claim, Claimed, Delivery, Failure, FailureKind, Heartbeat, HeartbeatReply, Holds, Incarnation, Name,
+    Outcome, Progress, ProgressUpdate, Queue, QueueError, Registration, SettleAnswer, SettleRequest,
+    Settlement, Timestamp,
 };
 
 /// A simulated worker: an incarnation that counts its claims, and runs nothing. It says that it is idle as long as
@@ -143,6 +143,20 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     /// If the backend refuses it.
     pub async fn beat(&self) -> HeartbeatReply {
         self.beat_for(Duration::ZERO).await
+    }
+
+    /// A sign of life that says which of the tasks of its claims, as far as they are answered, it holds.
+    ///
+    /// # Panics
+    /// If the backend refuses it.
+    pub async fn beat_holding(&self, up_to: u64, held: &[&Delivery]) -> HeartbeatReply {
+        let mut beat = Heartbeat::new(self.queue.clone(), self.worker, self.registration.clone());
+        beat.heard = self.heard.load(Ordering::SeqCst);
+        let tasks = held.iter().map(|delivery| (delivery.token.claim, delivery.id().clone()));
+        beat.holds = Some(Holds::new(up_to, tasks.collect()));
+        let reply = self.backend.heartbeat(beat).await.expect("a heartbeat is answered");
+        self.heard.store(reply.told, Ordering::SeqCst);
+        reply
     }
 
     /// A sign of life that says how far a task is.

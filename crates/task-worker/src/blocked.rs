@@ -5,7 +5,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::heartbeat::Board;
+use crate::board::Board;
 
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_secs(3);

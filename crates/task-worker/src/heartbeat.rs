@@ -1,17 +1,10 @@
 //! The worker's sign of life, on a thread and a connection of its own, so that no task can keep it from beating.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use task_core::{
     Heartbeat, HeartbeatReply, Incarnation, Name, ProgressUpdate, Queue as _, QueueError, Registration,
-    TaskId, TaskQueue, Token, WorkerCommand,
+    TaskQueue, WorkerCommand,
 };
 use tokio::{
     runtime::Handle,
@@ -20,69 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{TaskContext, blocked, outage::Outage, panic::caught_future};
-
-/// A task that runs, or waits in the worker to.
-pub(crate) struct Held {
-    pub(crate) ctx: TaskContext,
-}
-
-impl Held {
-    fn is(&self, queue: &Name, id: &TaskId, token: Token) -> bool {
-        let delivery = self.ctx.delivery();
-        delivery.token == token && delivery.record.id == *id && delivery.record.queue == *queue
-    }
-}
-
-/// What loop and heartbeat both see. Locks are held for a look or a change, never across an await.
-pub(crate) struct Board {
-    incarnation: Mutex<Incarnation>,
-    /// By the numbers that the loop gives them.
-    held: Mutex<HashMap<u64, Held>>,
-    concurrency: AtomicU32,
-}
-
-impl Board {
-    pub(crate) fn new(incarnation: Incarnation, concurrency: u32) -> Self {
-        let (incarnation, concurrency) = (Mutex::new(incarnation), AtomicU32::new(concurrency));
-        Self { incarnation, held: Mutex::default(), concurrency }
-    }
-
-    pub(crate) fn incarnation(&self) -> Incarnation {
-        *self.incarnation.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn go_on_as(&self, incarnation: Incarnation) {
-        *self.incarnation.lock().unwrap_or_else(PoisonError::into_inner) = incarnation;
-    }
-
-    /// So many tasks run at once from now on.
-    pub(crate) fn set_concurrency(&self, tasks: u32) {
-        self.concurrency.store(tasks, Ordering::Relaxed);
-    }
-
-    /// Ends all that runs, as far as it can be ended.
-    pub(crate) fn stop_attempts(&self) {
-        for held in self.held().values() {
-            held.ctx.signal().stop();
-        }
-    }
-
-    /// Some of what runs, for people.
-    pub(crate) fn shown(&self) -> String {
-        let shown: Vec<String> = self
-            .held()
-            .values()
-            .take(5)
-            .map(|held| format!("{} {}", held.ctx.name(), held.ctx.id()))
-            .collect();
-        shown.join(", ")
-    }
-
-    pub(crate) fn held(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::{blocked, board::Board, outage::Outage, panic::caught_future};
 
 /// What the heartbeat tells the loop.
 #[derive(Debug)]
@@ -161,13 +92,13 @@ impl Pulse {
         let mut heard = 0;
         loop {
             let started = tokio::time::Instant::now();
-            let worker = self.board.incarnation();
-            let concurrency = self.board.concurrency.load(Ordering::Relaxed);
+            let (worker, holds) = self.board.holds(&queue);
+            let concurrency = self.board.concurrency();
             if self.registration.concurrency != concurrency {
                 Arc::make_mut(&mut self.registration).concurrency = concurrency;
             }
             let mut beat = Heartbeat::new(queue.clone(), worker, self.registration.clone());
-            beat.heard = heard;
+            (beat.heard, beat.holds) = (heard, Some(holds));
             let told: Vec<_> = {
                 let held = self.board.held();
                 let here = held.values().filter(|held| *held.ctx.queue_name() == queue);

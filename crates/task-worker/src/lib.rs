@@ -23,6 +23,7 @@
 mod attempt;
 mod blocked;
 mod blocking;
+mod board;
 pub mod command;
 mod context;
 mod drained;

@@ -139,14 +139,14 @@ impl Queue for FileQueue {
     async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
         let end = Instant::now() + beat.wait.min(LONGEST);
         let wakes = self.wakes(&beat.queue);
-        let mut progress = beat.progress;
+        let (mut progress, mut holds) = (beat.progress, beat.holds);
         loop {
             let mut told = pin!(wakes.told.notified());
             told.as_mut().enable();
             let (worker, registration) = (beat.worker, beat.registration.clone());
-            let progress = std::mem::take(&mut progress);
+            let (progress, holds) = (std::mem::take(&mut progress), holds.take());
             let (heard, busy) = (beat.heard, beat.busy);
-            let said = Beat { worker, registration, heard, busy, progress };
+            let said = Beat { worker, registration, heard, holds, busy, progress };
             let (reply, _) = self.change(&beat.queue, said).await?;
             if reply.news || timeout_at(end, told).await.is_err() {
                 return Ok(reply.into());

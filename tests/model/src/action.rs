@@ -2,7 +2,7 @@
 
 use crate::{
     backend::Status,
-    id::{Incarnation, Task, Worker},
+    id::{Incarnation, Task, Token, Worker},
     process::{Doing, Life, Producer},
     scenario::Scenario,
     wire::{End, Request},
@@ -51,6 +51,12 @@ pub enum Action {
     LeaseEnds(Incarnation),
     /// The backend is away for longer than any lease.
     Outage,
+    /// A replica of the backend hears nothing more from now on.
+    Lag,
+    /// It takes the backend's place: what was written since is lost.
+    LoseWrites,
+    /// A heartbeat says what its worker holds. One that would change nothing is left out.
+    SayHolds(Worker),
     /// So much time that every live worker has beaten since the outage.
     GraceEnds,
     /// Housekeeping: gives back the tasks of one whose lease has ended.
@@ -120,6 +126,9 @@ fn of_workers(world: &World, scenario: &Scenario, actions: &mut Vec<Action>) {
         if world.beat_would_tell(worker) {
             actions.push(Action::Beat(worker));
         }
+        if world.holds_would_tell(&scenario.rules, worker).is_some() {
+            actions.push(Action::SayHolds(worker));
+        }
     }
 }
 
@@ -132,9 +141,13 @@ fn of_the_wire(world: &World, actions: &mut Vec<Action>) {
             }
             actions.push(Action::Arrive { request, lost: false, copy: true });
         }
-        if let Request::Claim { token, .. } | Request::Settle { token, .. } = request
-            && !world.processes[usize::from(token.holder.worker)].is(token.holder)
-        {
+        let (Request::Claim { token: Token { holder, .. }, .. }
+        | Request::Settle { token: Token { holder, .. }, .. }
+        | Request::Holds { holder, .. }) = request
+        else {
+            continue;
+        };
+        if !world.processes[usize::from(holder.worker)].is(holder) {
             actions.push(Action::Vanish(request));
         }
     }
@@ -155,6 +168,9 @@ fn of_the_backend(world: &World, scenario: &Scenario, actions: &mut Vec<Action>)
     }
     if world.left.outages > 0 && !backend.silent {
         actions.push(Action::Outage);
+    }
+    if world.left.losses > 0 {
+        actions.push(if world.replica.is_some() { Action::LoseWrites } else { Action::Lag });
     }
     let fresh = |incarnation| backend.members.get(&incarnation).is_none_or(|member| !member.due);
     if grace && world.processes.iter().all(|process| !process.is_up() || fresh(process.incarnation)) {

@@ -27,4 +27,8 @@ pub enum Broken {
     IncarnationReused,
     /// A cancel that was asked for is forgotten when the worker dies.
     CancelForgotten,
+    /// A backend that lost the end of an attempt does not heed that its worker holds the task no more.
+    LostEndKept,
+    /// A heartbeat speaks also of the claim whose answer has not arrived.
+    ClaimUnderWaySpokenOf,
 }

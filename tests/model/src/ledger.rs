@@ -19,6 +19,8 @@ pub(crate) struct Wrongs {
     pub(crate) unfenced: bool,
     /// A live worker that had beaten lost what it had.
     pub(crate) live_reaped: bool,
+    /// A heartbeat gave back what its worker had or was about to be told that it has, or anything though no write was lost.
+    pub(crate) taken: bool,
     /// A task ran again after its user was told that it is cancelled or will be.
     pub(crate) ran_after_cancel: bool,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Ledger {
     pub(crate) missed: BTreeSet<Incarnation>,
     /// Whoever took the wake token is gone or stopped; the next claim makes up for it.
     pub(crate) wake_lost: bool,
+    /// The backend has lost writes.
+    pub(crate) writes_lost: bool,
     /// Attempts before the last replay but for releases, by task: a replay sets the counts of the others to 0.
     pub(crate) before_replay: Vec<u8>,
     /// The claim by which a task was started last in some process.
@@ -44,6 +48,7 @@ impl Ledger {
             wrongs: Wrongs::default(),
             missed: BTreeSet::new(),
             wake_lost: false,
+            writes_lost: false,
             before_replay: vec![0; usize::from(tasks)],
             started: vec![None; usize::from(tasks)],
             cancelled: BTreeSet::new(),
@@ -92,6 +97,14 @@ impl Ledger {
 
     pub(crate) fn cancel_answered(&mut self, task: Task) {
         self.cancelled.insert(task);
+    }
+
+    /// A heartbeat of this process has said what it holds.
+    pub(crate) fn watch_taken(&mut self, before: &Backend, after: &Backend, process: &Process) {
+        for (was, is) in before.records.iter().flatten().zip(after.records.iter().flatten()) {
+            let may = |token| self.writes_lost && !process.has(token);
+            self.wrongs.taken |= was.held != is.held && !was.held.is_some_and(may);
+        }
     }
 
     pub(crate) fn reaped(&mut self, incarnation: Incarnation, live: bool) {

@@ -78,6 +78,26 @@ impl Process {
         Request::Claim { token, acked: self.number - 1 }
     }
 
+    /// What a heartbeat of it says that it holds. What it has on the wire to settle is held until that is answered.
+    pub(crate) fn holds(&self, rules: &Rules) -> Request {
+        let claim = match self.doing {
+            Doing::Running { token, .. } | Doing::Settling { token, .. } => Some(token.claim),
+            Doing::Looking { .. } | Doing::Claiming | Doing::Parked => None,
+        };
+        let under_way = rules.lack(Broken::ClaimUnderWaySpokenOf);
+        Request::Holds { holder: self.incarnation, up_to: self.number - u8::from(!under_way), claim }
+    }
+
+    /// It runs, or will, what this claim gave: none of it has come back to the backend.
+    pub(crate) fn has(&self, token: Token) -> bool {
+        self.is(token.holder)
+            && match self.doing {
+                Doing::Running { token: has, .. } | Doing::Settling { token: has, .. } => has == token,
+                Doing::Claiming => token.claim == self.number,
+                Doing::Looking { .. } | Doing::Parked => false,
+            }
+    }
+
     /// Its call is answered.
     pub(crate) fn receive(&mut self, rules: &Rules, reply: Reply) {
         match reply {
@@ -95,7 +115,7 @@ impl Process {
             }
             Reply::Settled => self.doing = Doing::Looking { woken: false },
             Reply::Closed => self.start_afresh(false),
-            Reply::Stored | Reply::Released => {}
+            Reply::Stored | Reply::Released | Reply::Heard => {}
         }
     }
 

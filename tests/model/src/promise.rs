@@ -19,6 +19,9 @@ pub(crate) const PROMISES: &[Promise] = &[
     ("whatever is sent again changes nothing", whatever_is_sent_again_changes_nothing),
     ("no wake-up is forgotten", no_wake_up_is_forgotten),
     ("an outage is no crash", |_, world| !world.ledger.wrongs.live_reaped),
+    ("a heartbeat takes nothing but what a loss of writes left behind", |_, world| {
+        !world.ledger.wrongs.taken
+    }),
     ("what was cancelled runs no more", |_, world| !world.ledger.wrongs.ran_after_cancel),
 ];
 
@@ -27,6 +30,9 @@ const SIGHTS: &[Promise] = &[
     ("all tasks are completed", |_, world| {
         world.backend.records.iter().flatten().filter(|record| record.status == Status::Completed).count()
             == world.backend.records.len()
+    }),
+    ("a worker says that it holds no more what the backend takes it to hold", |_, world| {
+        world.wire.iter().any(|request| matches!(request, Request::Holds { .. }))
     }),
     ("a token is shown that is not current any more", |_, world| {
         world.wire.iter().any(|request| match request {
@@ -126,9 +132,8 @@ impl Protocol {
         let mut actions = Vec::new();
         self.actions(world, &mut actions);
         actions.iter().all(|action| match action {
-            Action::Crash(_) | Action::Freeze(_) | Action::Outage | Action::Cancel(_) | Action::Replay(_) => {
-                true
-            }
+            Action::Crash(_) | Action::Freeze(_) | Action::Outage | Action::Lag | Action::LoseWrites => true,
+            Action::Cancel(_) | Action::Replay(_) => true,
             Action::Arrive { lost, copy, .. } => *lost || *copy,
             _ => false,
         })

@@ -21,6 +21,8 @@ pub struct Budget {
     pub cancels: u8,
     /// Replays.
     pub replays: u8,
+    /// Times that the backend loses its last writes, as in a failover to a replica that lagged.
+    pub losses: u8,
 }
 
 /// An instance of the protocol.

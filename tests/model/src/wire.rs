@@ -23,6 +23,15 @@ pub enum Request {
         /// How it ended.
         end: End,
     },
+    /// A heartbeat's word of what its worker holds.
+    Holds {
+        /// Who says so.
+        holder: Incarnation,
+        /// The answers to its claims up to this one have arrived.
+        up_to: u8,
+        /// Of these, the claim whose task it holds.
+        claim: Option<u8>,
+    },
     /// The orchestrator's, after the process is gone.
     Release(Incarnation),
 }
@@ -57,4 +66,6 @@ pub(crate) enum Reply {
     Settled,
     /// To a release.
     Released,
+    /// To a heartbeat.
+    Heard,
 }

@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub(crate) backend: Backend,
+    /// As far as the replica has followed, since it lags.
+    pub(crate) replica: Option<Backend>,
     pub(crate) processes: Vec<Process>,
     pub(crate) producers: Vec<Producer>,
     /// Requests that have not arrived; several copies of one count as one, until it arrives for the last time.
@@ -37,6 +39,7 @@ impl World {
         }
         Self {
             backend,
+            replica: None,
             processes: (0..scenario.workers).map(Process::new).collect(),
             producers,
             wire: BTreeSet::new(),
@@ -53,7 +56,7 @@ impl World {
     pub(crate) fn awaits(&self, request: Request) -> bool {
         match request {
             Request::Enqueue(task) => self.producers[usize::from(task)] == Producer::Sending,
-            Request::Release(_) => false,
+            Request::Release(_) | Request::Holds { .. } => false,
             Request::Claim { token, .. } | Request::Settle { token, .. } => {
                 let process = &self.processes[usize::from(token.holder.worker)];
                 process.is(token.holder) && process.call() == Some(request)
@@ -74,6 +77,15 @@ impl World {
         due || self.backend.closed.contains(&process.incarnation) || self.unheard_cancel(process)
     }
 
+    /// Whether the backend takes its worker to hold what it does not.
+    pub(crate) fn holds_would_tell(&self, rules: &Rules, worker: Worker) -> Option<Request> {
+        let holds = self.processes[usize::from(worker)].holds(rules);
+        let mut after = self.backend.clone();
+        after.handle(rules, holds);
+        let tells = after.records != self.backend.records && !self.wire.contains(&holds);
+        tells.then_some(holds)
+    }
+
     fn unheard_cancel(&self, process: &Process) -> bool {
         let Doing::Running { task, token, cancel: false } = process.doing else { return false };
         self.backend.record(task).is_some_and(|record| record.cancel && record.held == Some(token))
@@ -83,7 +95,16 @@ impl World {
     pub(crate) fn act(&mut self, scenario: &Scenario, action: Action) {
         let before = self.backend.clone();
         self.step(&scenario.rules, scenario.orchestrated, action);
+        if action == Action::LoseWrites {
+            // each worker looks again by itself
+            (self.ledger.wake_lost, self.ledger.writes_lost) = (true, true);
+            return;
+        }
         self.ledger.watch(&before, &self.backend);
+        if let Action::Arrive { request: Request::Holds { holder, .. }, .. } = action {
+            let process = &self.processes[usize::from(holder.worker)];
+            self.ledger.watch_taken(&before, &self.backend, process);
+        }
         if let Action::Cancel(task) = action {
             self.ledger.cancel_answered(task);
         }
@@ -137,6 +158,15 @@ impl World {
             Action::Outage => {
                 self.left.outages -= 1;
                 self.backend.outage();
+            }
+            Action::Lag => self.replica = Some(self.backend.clone()),
+            Action::LoseWrites => {
+                self.left.losses -= 1;
+                self.backend = self.replica.take().expect("a replica lags");
+            }
+            Action::SayHolds(worker) => {
+                let holds = self.processes[usize::from(worker)].holds(rules);
+                self.wire.insert(holds);
             }
             Action::GraceEnds => (self.backend.silent, self.backend.grace) = (false, false),
             Action::Reap(incarnation) => self.reap(rules, incarnation),
@@ -203,7 +233,7 @@ impl World {
                 }
                 self.process(token.holder.worker).receive(rules, reply);
             }
-            Request::Release(_) => {}
+            Request::Release(_) | Request::Holds { .. } => {}
         }
     }
 

@@ -35,13 +35,14 @@ fn without_claim_numbers_a_lost_reply_loses_its_task() {
     caught(Broken::ClaimNumberNotKept, Scenario::new(2, 1, budget), promise);
 }
 
-/// A live worker held a task that it did not know of: the copy of a claim that had brought nothing took it, and its
-/// worker had gone on to the next number.
+/// A live worker held a task that it did not know of, until its heartbeat gave it back as crashed: the copy of a claim that
+/// had brought nothing took it, and its worker had gone on to the next number.
 #[test]
 fn without_asking_again_by_the_number_of_an_empty_claim_its_late_copy_takes_a_task_that_nobody_runs() {
     let budget = Budget { mishaps: 1, ..Budget::default() };
     let scenario = Scenario::new(1, 1, budget).producing();
-    caught(Broken::EmptyClaimAcknowledged, scenario, "no acknowledged task is lost");
+    let promise = "a heartbeat takes nothing but what a loss of writes left behind";
+    caught(Broken::EmptyClaimAcknowledged, scenario, promise);
 }
 
 #[test]
@@ -88,4 +89,18 @@ fn a_start_that_goes_by_the_incarnation_of_the_dead_runs_its_task_again_uncounte
 fn a_cancel_that_is_forgotten_at_a_death_runs_what_was_cancelled() {
     let budget = Budget { crashes: 1, cancels: 1, ..Budget::default() };
     caught(Broken::CancelForgotten, Scenario::new(1, 2, budget), "what was cancelled runs no more");
+}
+
+#[test]
+fn a_task_whose_end_was_lost_and_that_its_worker_is_not_asked_for_is_held_for_ever() {
+    let budget = Budget { losses: 1, ..Budget::default() };
+    caught(Broken::LostEndKept, Scenario::new(1, 1, budget), "no acknowledged task is lost");
+}
+
+/// The answer to a claim was lost, and before the claim was sent again a heartbeat gave back what it had brought.
+#[test]
+fn a_heartbeat_that_speaks_of_a_claim_under_way_takes_what_its_worker_is_about_to_run() {
+    let budget = Budget { mishaps: 1, ..Budget::default() };
+    let promise = "a heartbeat takes nothing but what a loss of writes left behind";
+    caught(Broken::ClaimUnderWaySpokenOf, Scenario::new(1, 1, budget), promise);
 }

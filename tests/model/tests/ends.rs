@@ -53,3 +53,9 @@ fn every_path_ends_where_users_cancel_and_replay_and_the_backend_is_away() {
     let budget = Budget { cancels: 1, replays: 1, outages: 1, failures: 1, releases: 1, ..Budget::default() };
     every_path_ends(Scenario::new(1, 2, budget));
 }
+
+#[test]
+fn every_path_ends_where_the_backend_loses_its_last_writes() {
+    let budget = Budget { losses: 1, ..Budget::default() };
+    every_path_ends(Scenario::new(1, 2, budget));
+}

@@ -16,6 +16,7 @@ fn holds(name: &str, scenario: Scenario, sights: &[&str]) {
 }
 
 const DONE: &str = "all tasks are completed";
+const FORGOTTEN: &str = "a worker says that it holds no more what the backend takes it to hold";
 const ZOMBIE: &str = "a token is shown that is not current any more";
 
 #[test]
@@ -51,6 +52,12 @@ fn a_stopped_process_goes_on_after_its_tasks_were_given_to_another() {
 fn the_backend_is_away_for_longer_than_a_lease_while_a_worker_dies() {
     let budget = Budget { outages: 1, crashes: 1, mishaps: 1, ..Budget::default() };
     holds("outage", Scenario::new(2, 2, budget).bare(), &[DONE]);
+}
+
+#[test]
+fn the_backend_loses_its_last_writes_and_no_task_is_held_for_ever_by_a_worker_that_forgot_it() {
+    let budget = Budget { losses: 1, mishaps: 1, ..Budget::default() };
+    holds("writes lost", Scenario::new(2, 2, budget), &[DONE, FORGOTTEN]);
 }
 
 #[test]

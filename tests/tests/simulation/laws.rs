@@ -197,6 +197,9 @@ async fn totals_agree(world: &World, records: &BTreeMap<TaskId, ResultMessage>) 
         let stats = world.ledger.stats(&queue(number)).await.map_err(|error| error.to_string())?;
         let t = stats.totals;
         let recovered = t.recovered_released + t.recovered_lease;
+        if t.recovered_lost > 0 {
+            return Err(format!("{} tasks were taken from workers that held them", t.recovered_lost));
+        }
         let cancelled = t.cancelled + t.expired;
         let these = [
             t.enqueued,

@@ -16,6 +16,8 @@ pub struct Heartbeat {
     pub registration: Arc<Registration>,
     /// The commands up to this number have arrived: [`HeartbeatReply::told`] of the answer before.
     pub heard: u64,
+    /// What it holds of what its claims brought, where it says so: of these claims, it holds nothing else.
+    pub holds: Option<Holds>,
     /// How many tasks of this queue it runs now: for people to look at.
     pub busy: u32,
     /// What its tasks say of how far they are.
@@ -25,9 +27,34 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A sign of life that does not wait and has no progress to tell.
+    /// A sign of life that does not wait, has no progress to tell, and says nothing of what its worker holds.
     pub fn new(queue: Name, worker: Incarnation, registration: Arc<Registration>) -> Self {
-        Self { queue, worker, registration, heard: 0, busy: 0, progress: Vec::new(), wait: Duration::ZERO }
+        let (holds, progress, wait) = (None, Vec::new(), Duration::ZERO);
+        Self { queue, worker, registration, heard: 0, holds, busy: 0, progress, wait }
+    }
+}
+
+/// What an incarnation holds of what some of its claims brought: attempts whose end the backend has not confirmed yet.
+///
+/// A backend that lost writes, in a failover or a power cut, may know of a claim and not of the ends of its tasks, which
+/// their worker has long forgotten. What it has RUNNING under one of these claims and does not find here is held by nobody.
+/// What is said here once stays true, so a beat may arrive late, or twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Holds {
+    /// It speaks of the claims up to this number: the answer to each of them has arrived.
+    pub up_to: u64,
+    /// The tasks, with the numbers of the claims that brought them, these in growing order; at most [`Holds::MOST`].
+    pub tasks: Vec<(u64, TaskId)>,
+}
+
+impl Holds {
+    /// So many tasks are named in one beat. A worker that holds more speaks of fewer claims.
+    pub const MOST: usize = 1000;
+
+    /// These tasks, and nothing else of what claims up to this number brought.
+    pub fn new(up_to: u64, tasks: Vec<(u64, TaskId)>) -> Self {
+        Self { up_to, tasks }
     }
 }
 

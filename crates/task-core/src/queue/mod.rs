@@ -13,7 +13,7 @@ use std::{future::Future, time::Duration};
 pub use claim::{Claim, Claimed, Delivery, Registration};
 pub use control::{CancelAnswer, Command, ControlAnswer, WorkerCommand};
 pub use enqueue::{Batch, EnqueueReply, Enqueued};
-pub use heartbeat::{Heartbeat, HeartbeatReply, ProgressUpdate};
+pub use heartbeat::{Heartbeat, HeartbeatReply, Holds, ProgressUpdate};
 pub use info::{BackendInfo, Capabilities, Capability, Durability};
 pub use settle::{Outcome, SettleAnswer, SettleReply, SettleRequest, Settlement};
 pub use stats::{Explanation, Filter, Page, QueueStats, Reason, Totals, WorkerInfo};
@@ -67,6 +67,9 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Moves the lease of an incarnation on: one write a worker, not one a task. Carries progress, registers the
     /// incarnation if it isn't yet, and does the backend's bounded housekeeping (due tasks, dead workers, expiry).
+    ///
+    /// What the worker does not [hold](Holds) any more, by its own word, and the backend has as RUNNING by it, is given
+    /// back as the tasks of a dead worker are, in bounded steps: the backend lost how it ended.
     ///
     /// With a `wait` it stays until there is something to say, or the time is over: it is the push channel for
     /// cancels and commands. A closed incarnation is answered so at once.

@@ -114,6 +114,8 @@ pub struct Totals {
     pub recovered_released: u64,
     /// Tasks given back, or failed, because their worker's lease ended.
     pub recovered_lease: u64,
+    /// Tasks given back, or failed, because their worker held them no more, and how they ended was lost.
+    pub recovered_lost: u64,
     /// Tasks that were replayed.
     pub replayed: u64,
     /// Results dropped before their time, over the cap by count.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use task_core::{
-    HeartbeatReply, Incarnation, ProgressUpdate, Registration, TaskId, Timestamp, Token, WorkerCommand,
+    HeartbeatReply, Holds, Incarnation, ProgressUpdate, Registration, TaskId, Timestamp, Token, WorkerCommand,
 };
 
 use super::{Apply, State, places::Place};
@@ -16,6 +16,8 @@ pub struct Beat {
     pub registration: Arc<Registration>,
     /// As [`Heartbeat::heard`](task_core::Heartbeat::heard).
     pub heard: u64,
+    /// As [`Heartbeat::holds`](task_core::Heartbeat::holds).
+    pub holds: Option<Holds>,
     /// How many tasks it runs.
     pub busy: u32,
     /// How far they are.
@@ -55,6 +57,9 @@ impl Apply for Beat {
         if state.sign_of_life(self.worker, &self.registration, now).is_err() {
             state.housekeep(now);
             return BeatReply { closed: true, news: true, ..BeatReply::default() };
+        }
+        if let Some(holds) = &self.holds {
+            state.give_back_unheld(self.worker, holds, now);
         }
         for update in &self.progress {
             state.note_progress(update, now);

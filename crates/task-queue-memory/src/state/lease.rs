@@ -2,14 +2,14 @@
 //! a release or by its end. What a closed worker held is given back in bounded steps.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use task_core::{
-    Failure, FailureKind, Incarnation, Registration, TaskId, TaskStatus, Timestamp, WorkerCommand,
+    Failure, FailureKind, Holds, Incarnation, Registration, TaskId, TaskStatus, Timestamp, WorkerCommand,
 };
 
 use super::{Apply, STEP, State, WorkerClosed, places::End};
@@ -18,7 +18,7 @@ use super::{Apply, STEP, State, WorkerClosed, places::End};
 const OUTAGE: Duration = Duration::from_secs(Registration::LEASE.as_secs() / 2);
 /// The most workers that one request takes for dead.
 const REAPED: usize = 16;
-/// A release gives back so many tasks itself.
+/// A release gives back so many tasks itself, and so does a beat that says what its worker holds.
 const RELEASED: usize = 1000;
 
 /// A worker that is open.
@@ -60,6 +60,8 @@ pub(super) struct Dying {
 enum Cause {
     Released,
     LeaseEnded,
+    /// Its worker lives and holds the task no more.
+    EndLost,
 }
 
 impl State {
@@ -145,12 +147,32 @@ impl State {
         }
     }
 
+    /// Gives back what a live worker does not hold, by its own word: how it ended was lost with other writes.
+    pub(super) fn give_back_unheld(&mut self, worker: Incarnation, holds: &Holds, now: Timestamp) {
+        let named: HashSet<(u64, &TaskId)> = holds.tasks.iter().map(|(claim, id)| (*claim, id)).collect();
+        let unheld = self
+            .places
+            .held(worker)
+            .rev()
+            .filter(|(held, id)| held.claim <= holds.up_to && !named.contains(&(held.claim, *id)));
+        // the last given first, as those of the dead
+        let unheld: Vec<TaskId> = unheld.take(RELEASED).map(|(_, id)| id.clone()).collect();
+        for id in unheld {
+            if let Some(worker) = self.workers.get_mut(&worker) {
+                worker.cancels.remove(&id);
+            }
+            self.crash(id, Cause::EndLost, now);
+        }
+    }
+
     fn crash(&mut self, id: TaskId, cause: Cause, now: Timestamp) {
         let Some(mut live) = self.take_live(&id) else { return };
         match cause {
             Cause::Released => self.totals.recovered_released += 1,
             Cause::LeaseEnded => self.totals.recovered_lease += 1,
+            Cause::EndLost => self.totals.recovered_lost += 1,
         }
+        self.effects.changed |= live.is_suspect(); // its worker, if it lives, may take others again
         let record = &mut live.record;
         record.crashes = record.crashes.saturating_add(1);
         if record.cancel_requested {
@@ -159,8 +181,11 @@ impl State {
         }
         if record.crashes > u32::from(live.terms.max_crashes) {
             let times = if record.crashes == 1 { "once".into() } else { format!("{} times", record.crashes) };
-            let wrong =
-                format!("its worker died under it {times}, and {} are allowed", live.terms.max_crashes);
+            let died = match cause {
+                Cause::Released | Cause::LeaseEnded => "its worker died under it",
+                Cause::EndLost => "its end was lost, or its worker died under it,",
+            };
+            let wrong = format!("{died} {times}, and {} are allowed", live.terms.max_crashes);
             record.error = Some(Failure::new(FailureKind::Crashed, wrong));
             return self.finish(id, live, TaskStatus::Failed, now);
         }

@@ -207,7 +207,7 @@ pub struct State {
 impl State {
     /// Rises with each change after which the same commands could lead to another state, or a state is written in another
     /// way. What is kept of one version is not for a program with another one.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// An empty one.
     pub fn new(queue: Name, limits: Limits, now: Timestamp) -> Self {

@@ -1,21 +1,29 @@
 -- A worker's sign of life.
 -- KEYS 1 base
 -- ARGV 1 incarnation 2 lease ms 3 busy,concurrency 4 label 5 names 6 registration (4 to 6 '' unless it registers)
---      7 number of the last command that it heard; then n times (id, token, fraction and note)
+--      7 number of the last command that it heard 8 of claims up to this number it says what it holds (0 of none)
+--      9 of how many, and so often (number of the claim, how many tasks, their ids, a line each)
+--      then n times (id, token, fraction and note)
 -- reply REG | CLOSED | OK, now, run empty 0|1, cancels (id, token, …), commands (number:command), news 0|1 (there was a
---       ring), over 0|1 (trim is to be called)
--- guarantees moves the lease; progress of a token that is not the current one is dropped; commands are told until heard
+--       ring), over 0|1 (trim is to be called), more 0|1 (it is to be sent again at once: more is given back)
+-- guarantees moves the lease; progress of a token that is not the current one is dropped; commands are told until heard;
+--       of claims that it speaks of, what it does not name is given back
 local inc = ARGV[1]
 local now, grace, meta = clock()
 local registers = ARGV[4] ~= '' or ARGV[6] ~= ''
 local here = alive(inc, tonumber(ARGV[2]), now, registers and ARGV[4] or nil, ARGV[5], ARGV[6])
 if here == nil then return { 'REG' } end
 if not here then return { 'CLOSED' } end
+local upto, said, more, progress = tonumber(ARGV[8]), {}, false, 10 + 3 * ARGV[9]
+if upto > 0 then
+  for i = 10, progress - 1, 3 do said[ARGV[i]] = { n = tonumber(ARGV[i + 1]), ids = ARGV[i + 2] } end
+  more = give_back_unheld(inc, upto, said, now, 2 * STEP)
+end
 house(now, grace, meta)
 local known = knows(inc, now)
 local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
 call('HSET', SEEN, inc, since .. ',' .. ARGV[3])
-for i = 8, #ARGV, 3 do
+for i = progress, #ARGV, 3 do
   local held = call('HGET', RUN, ARGV[i])
   if held and token_of(held) == ARGV[i + 1] then
     call('HSET', PROGRESS, ARGV[i], string.format('%013.0f', now) .. ARGV[i + 2])
@@ -34,10 +42,18 @@ if call('EXISTS', CANCEL .. inc) == 1 then
   end
 end
 local heard = tonumber(ARGV[7])
+local function number_of(command)
+  local number = string.match(command or '', '^(%d+):')
+  return number and #number <= 15 and tonumber(number)
+end
 while heard > 0 do
-  local number = string.match(call('LRANGE', INBOX .. inc, 0, 0)[1] or '', '^(%d+):')
-  if not number or tonumber(number) > heard then break end
+  local number = number_of(call('LRANGE', INBOX .. inc, 0, 0)[1])
+  if not number or number > heard then break end
   call('LPOP', INBOX .. inc)
 end
 local commands = call('LRANGE', INBOX .. inc, 0, 99)
-return { 'OK', int(now), asked_to_run_empty(inc, known), cancels, commands, news, over_params() }
+for i = 1, #commands do -- what has no number can't be heard: it is told this once
+  if not number_of(commands[i]) then call('LREM', INBOX .. inc, 1, commands[i]) end
+end
+local over = over_params()
+return { 'OK', int(now), asked_to_run_empty(inc, known), cancels, commands, news, over, more and 1 or 0 }

@@ -86,12 +86,14 @@ local function next_held(inc, max)
   return given
 end
 
--- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more. With the
--- last of them goes the last trace of it.
-local function give_back(inc, reason, now, max)
-  local found = next_held(inc, max)
-  local front, n = {}, #found
-  for i = 1, n do
+-- Where the reasons to give back what an incarnation held are counted: it was released, its lease ended, or it lives and
+-- holds the task no more.
+local RECOVERED = { r = 'tR', l = 'tL', u = 'tU' }
+
+-- Gives these back, at most 1000: how their attempts ended is not known.
+local function crash(inc, found, reason, now)
+  local front = {}
+  for i = 1, #found do
     local id, held = found[i].id, found[i].held
     local rec, s = call('HGET', TASKS, id), state(id)
     call('HDEL', RUN, id)
@@ -100,7 +102,7 @@ local function give_back(inc, reason, now, max)
     if call('SREM', CANCEL .. inc, id) == 1 then
       finish(id, s, 'X', 'asked', now)
     elseif s.c > string.byte(rec, 4) then
-      finish(id, s, 'F', 'crashed', now)
+      finish(id, s, 'F', reason == 'u' and 'lost' or 'crashed', now)
     else
       call('HDEL', PROGRESS, id)
       if is_suspect(s) then
@@ -114,7 +116,15 @@ local function give_back(inc, reason, now, max)
     end
   end
   for p, list in pairs(front) do ready(p, list, true) end
-  if n > 0 then call('HINCRBY', META, reason == 'r' and 'tR' or 'tL', n) end
+  if #found > 0 then call('HINCRBY', META, RECOVERED[reason], #found) end
+end
+
+-- Gives back the tasks of a closed incarnation, at most `max`; answers how many, and whether there may be more. With the
+-- last of them goes the last trace of it.
+local function give_back(inc, reason, now, max)
+  local found = next_held(inc, max)
+  local n = #found
+  crash(inc, found, reason, now)
   if call('EXISTS', HELD .. inc) == 1 then return n, true end
   call('ZREM', DYING, reason .. inc)
   call('HDEL', ALONE, inc)

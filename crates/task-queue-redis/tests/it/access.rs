@@ -25,8 +25,8 @@ const SENT: [&str; 12] = [
     "type",
 ];
 /// Words in capitals in scripts that are no commands.
-const NO_COMMANDS: [&str; 10] =
-    ["CH", "CLOSED", "COUNT", "LIMIT", "MAXLEN", "OK", "RANK", "REG", "WITHSCORES", "XX"];
+const NO_COMMANDS: [&str; 11] =
+    ["CH", "CLOSED", "COUNT", "LIMIT", "MAXLEN", "OK", "RANK", "REG", "WITHSCORES", "WITHVALUES", "XX"];
 
 /// The words of the rule that docs/queue.md prints, after the user's name.
 pub(crate) fn least_rule() -> Vec<&'static str> {

@@ -5,6 +5,7 @@ mod bounds;
 mod conformance;
 mod cost;
 mod half_open;
+mod inbox;
 mod keyspace;
 mod layout;
 mod look;

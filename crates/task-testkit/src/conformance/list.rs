@@ -120,6 +120,14 @@ macro_rules! __promises {
                 a_failed_task_stays_failed_when_its_worker_dies
                 a_release_gives_back_everything_however_much_it_is
             }
+            unheld {
+                what_a_worker_holds_no_more_is_given_back_at_its_next_beat_and_counts_a_crash
+                a_beat_that_arrives_late_takes_nothing_that_was_claimed_since
+                what_is_held_no_more_ends_as_the_task_of_a_dead_worker_would
+                what_is_held_no_more_comes_back_in_its_order_however_much_it_is
+                a_suspect_that_is_held_no_more_stands_in_no_others_way
+                a_claim_that_waits_is_woken_by_what_another_worker_holds_no_more
+            }
             suspects {
                 a_suspect_runs_alone_and_only_in_a_worker_that_holds_nothing
                 a_worker_that_holds_something_gets_no_suspect_whatever_it_says

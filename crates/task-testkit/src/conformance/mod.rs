@@ -21,6 +21,7 @@ pub mod retention;
 pub mod settle;
 pub mod suspects;
 pub mod timing;
+pub mod unheld;
 pub mod unique;
 pub mod waiting;
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Lets a claim wait, does something, and answers which tasks the claim got for it.
-async fn woken_by<H: Harness>(h: &H, claim: Claim, act: impl AsyncFnOnce()) -> Vec<String> {
+pub(super) async fn woken_by<H: Harness>(h: &H, claim: Claim, act: impl AsyncFnOnce()) -> Vec<String> {
     let start = Instant::now();
     let mut claim = claim;
     claim.wait = LONG;

@@ -110,7 +110,9 @@ impl Queue for ModelQueue {
             let turns = model.space(&beat.queue).turns(beat.worker, reply.run_empty);
             (reply, news || turns)
         };
-        Ok(self.until(beat.wait, look).await)
+        let reply = self.until(beat.wait, look).await;
+        self.0.changed.notify_waiters(); // it may have given tasks back
+        Ok(reply)
     }
 
     async fn release(&self, queue: &Name, worker: Incarnation) -> Result<u64, QueueError> {

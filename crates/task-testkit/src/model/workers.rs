@@ -1,6 +1,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use task_core::{FailureKind, Heartbeat, HeartbeatReply, Incarnation, Registration, TaskStatus};
+use task_core::{
+    FailureKind, Heartbeat, HeartbeatReply, Incarnation, Registration, TaskId, TaskStatus, Token,
+};
 
 use super::{CLOSED_FOR, Place, Space, Worker};
 
@@ -60,6 +62,15 @@ impl Space {
         commands.retain(|(number, _)| *number > beat.heard);
         reply.told = commands.last().map_or(0, |(number, _)| *number);
         reply.commands = commands.iter().map(|(_, command)| *command).collect();
+        if let Some(holds) = &beat.holds {
+            self.next_step();
+            let unheld = |token: Token, id: &TaskId| {
+                let named = || holds.tasks.iter().any(|(claim, held)| (*claim, held) == (token.claim, id));
+                token.worker == beat.worker && token.claim <= holds.up_to && !named()
+            };
+            let given_back = self.take_back(unheld);
+            self.totals.recovered_lost += given_back;
+        }
         self.housekeeping();
         for update in &beat.progress {
             if let Some(place) = self.find(&update.id)
@@ -108,11 +119,16 @@ impl Space {
     /// Those workers are dead: their tasks go back, and how many that were.
     pub(super) fn give_back(&mut self, is_dead: impl Fn(Incarnation) -> bool) -> u64 {
         self.workers.retain(|worker| !is_dead(worker.incarnation));
+        self.take_back(|token, _| is_dead(token.worker))
+    }
+
+    /// What nobody holds any more of these attempts goes back, and how many that were.
+    fn take_back(&mut self, is_lost: impl Fn(Token, &TaskId) -> bool) -> u64 {
         let mut given_back = 0;
         for place in 0..self.tasks.len() {
             let task = &mut self.tasks[place];
             let Place::Running(token) = task.place else { continue };
-            if !is_dead(token.worker) {
+            if !is_lost(token, &task.record.id) {
                 continue;
             }
             given_back += 1;

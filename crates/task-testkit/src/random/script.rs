@@ -74,6 +74,8 @@ pub(super) enum Step {
         worker: usize,
         busy: u32,
         progress: Option<usize>,
+        /// It says what it holds, and has forgotten this one of it.
+        forgets: Option<usize>,
     },
     Release {
         worker: usize,
@@ -148,7 +150,11 @@ fn step(rng: &mut Rng, temper: Temper) -> Step {
             Step::Settle { ends, then: (rng.u32(0..4) == 0).then(|| wish(rng, worker)) }
         }
         4 => Step::SettleAgain { pick, end: rng.bool().then(|| end(rng, temper)) },
-        5 => Step::Beat { worker, busy: rng.u32(0..9), progress: rng.bool().then_some(pick) },
+        5 => {
+            let progress = rng.bool().then_some(pick);
+            let forgets = rng.bool().then(|| rng.usize(0..64));
+            Step::Beat { worker, busy: rng.u32(0..9), progress, forgets }
+        }
         6 => Step::Release { worker },
         7 => Step::Die { worker },
         8 if rng.bool() => Step::Zombie { pick },

@@ -1,9 +1,12 @@
 //! One step of a script.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use task_core::{
-    Batch, Claim, Command, Failure, FailureKind, Heartbeat, Incarnation, Outcome, Progress, ProgressUpdate,
-    Queue as _, SettleRequest, Settlement, TaskMessage, TaskOptions, Timestamp, WorkerCommand,
+    Batch, Claim, Command, Delivery, Failure, FailureKind, Heartbeat, Holds, Incarnation, Outcome, Progress,
+    ProgressUpdate, Queue as _, SettleRequest, Settlement, TaskMessage, TaskOptions, Timestamp,
+    WorkerCommand,
 };
 
 use super::{
@@ -51,7 +54,7 @@ impl<H: Harness> Player<'_, H> {
                     self.settle(vec![again], None).await?;
                 }
             }
-            Step::Beat { worker, busy, progress } => {
+            Step::Beat { worker, busy, progress, forgets } => {
                 let incarnation = self.workers[*worker].incarnation;
                 let mine: Vec<_> = self.held.iter().filter(|d| d.token.worker == incarnation).collect();
                 let update = progress.and_then(|pick| recent(&mine, pick)).map(|delivery| {
@@ -60,7 +63,17 @@ impl<H: Harness> Player<'_, H> {
                     ProgressUpdate::new(delivery.id().clone(), delivery.token, progress)
                 });
                 let worker = self.workers[*worker].clone();
-                self.beat(&worker, *busy, update).await?;
+                let holds = forgets.map(|pick| {
+                    // one in three is remembered all the same
+                    let forgotten = (pick % 3 > 0).then(|| recent(&mine, pick)).flatten();
+                    let holds =
+                        |held: &&&Arc<Delivery>| forgotten.is_none_or(|lost| !Arc::ptr_eq(lost, held));
+                    let mut tasks: Vec<_> =
+                        mine.iter().filter(holds).map(|held| (held.token.claim, held.id().clone())).collect();
+                    tasks.sort_by_key(|(claim, _)| *claim);
+                    Holds::new(worker.answered(), tasks)
+                });
+                self.beat(&worker, *busy, update, holds).await?;
             }
             Step::Release { worker } => {
                 let worker = self.give_up(*worker);
@@ -80,7 +93,7 @@ impl<H: Harness> Player<'_, H> {
             Step::ZombieBeat { pick } => {
                 if let Some(zombie) = pick.checked_rem(self.zombies.len()) {
                     let zombie = self.zombies[zombie].clone();
-                    self.beat(&zombie, 0, None).await?;
+                    self.beat(&zombie, 0, None, None).await?;
                 }
             }
             Step::Cancel(n) => {
@@ -179,9 +192,10 @@ impl<H: Harness> Player<'_, H> {
         worker: &Worker,
         busy: u32,
         update: Option<ProgressUpdate>,
+        holds: Option<Holds>,
     ) -> Result<(), String> {
         let mut beat = Heartbeat::new(QUEUE, worker.incarnation, worker.registration.clone());
-        (beat.busy, beat.heard) = (busy, worker.told);
+        (beat.busy, beat.heard, beat.holds) = (busy, worker.told, holds);
         beat.progress.extend(update);
         let reply = self.backend.heartbeat(beat.clone()).await.map_err(|error| error.to_string())?;
         let known = |known: &&mut Worker| known.incarnation == worker.incarnation;
@@ -224,12 +238,16 @@ fn recent<T>(all: &[T], pick: usize) -> Option<&T> {
 }
 
 impl Worker {
+    /// The claims up to this number are answered.
+    fn answered(&self) -> u64 {
+        self.skipped.iter().min().map_or(self.newest, |skipped| skipped - 1)
+    }
+
     /// The claim that it makes next.
     fn claim(&mut self, wish: &Wish) -> Claim {
-        let answered = || self.skipped.iter().min().map_or(self.newest, |skipped| skipped - 1);
         let last = self.newest + 1 + u64::from(wish.skips);
         if wish.acks || last > self.acked + Claim::IN_FLIGHT {
-            self.acked = answered();
+            self.acked = self.answered();
         }
         let number = if last <= self.acked + Claim::IN_FLIGHT {
             self.skipped.extend(self.newest + 1..last);

@@ -33,7 +33,8 @@ pub(crate) use self::call::Caller;
 use self::{bench::Bench, books::Books, call::Answer, end::Drain, lane::Lane};
 use crate::{
     Drained, TaskRegistry,
-    heartbeat::{Board, Pulse, Told},
+    board::Board,
+    heartbeat::{Pulse, Told},
     outage::Outage,
     settings::{Settings, Slots, WorkerError},
     status::{State, Status},

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     attempt::{self, Unready},
-    heartbeat::{Held, Told},
+    board::Held,
+    heartbeat::Told,
     status::Status,
 };
 
@@ -38,7 +39,7 @@ impl Engine {
                 let current = worker == self.board.incarnation();
                 match settled {
                     Ok(SettleReply { answers, claimed, .. }) => {
-                        self.settled(&settlements, &answers);
+                        self.settled(lane, &settlements, &answers);
                         match claimed {
                             Some(Ok(claimed)) if current => self.received(lane, claimed),
                             Some(Err(_)) => self.closed(worker),
@@ -56,8 +57,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn settled(&mut self, settlements: &[Settlement], answers: &[SettleAnswer]) {
+    fn settled(&mut self, lane: usize, settlements: &[Settlement], answers: &[SettleAnswer]) {
         self.heard = true;
+        self.board.settled(&self.lanes[lane].name, settlements);
         for (settlement, answer) in settlements.iter().zip(answers) {
             match answer {
                 SettleAnswer::Done | SettleAnswer::AlreadyDone => self.drained.count(&settlement.outcome),
@@ -73,6 +75,7 @@ impl Engine {
         self.heard = true;
         self.set_run_empty(index, claimed.run_empty);
         let brought = claimed.tasks.len();
+        self.board.brought(&self.lanes[index].name, &claimed.tasks);
         self.lanes[index].answered(brought, claimed.next_wake.is_some());
         let mut standings: Vec<_> = self.lanes.iter_mut().map(|lane| &mut lane.standing).collect();
         share::received(&mut standings, index, brought, claimed.more && brought > 0);

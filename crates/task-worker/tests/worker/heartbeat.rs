@@ -108,6 +108,57 @@ async fn a_worker_says_at_its_start_what_its_queue_can_not_do() {
     }
 }
 
+#[tokio::test]
+async fn a_task_whose_end_its_queue_has_lost_runs_again_while_its_worker_goes_on() {
+    // the worker had long forgotten it, and it stayed RUNNING until that worker was restarted
+    let (watched, finish) = (Watched::new(), Arc::new(Notify::new()));
+    let wait = finish.clone();
+    let registry = TaskRegistry::new().register_fn(move |number: Number, _| async move {
+        if number.n == 0 {
+            wait.notified().await; // so that the worker is never idle
+        }
+        Ok(number.n)
+    });
+    let queue = TaskQueue::new(watched.clone());
+    watched.seen.ends_lost.store(2, Ordering::SeqCst);
+    let test = async {
+        let all = queue.enqueue_many((0..4).map(|n| Number { n })).await.unwrap();
+        for number in &all[1..] {
+            number.result(SOON).await.unwrap();
+        }
+        let stats = watched.memory.stats(&Name::DEFAULT_QUEUE).await.unwrap();
+        assert_eq!((stats.running, stats.totals.recovered_lost), (1, 2));
+        finish.notify_one();
+        all[0].result(SOON).await.unwrap();
+        let record = all[0].message().await.unwrap().unwrap();
+        assert_eq!((record.attempts, record.crashes), (1, 0), "what is held is left alone");
+    };
+    with_worker(&queue, registry, |worker| worker.heartbeat_interval(BEAT), test).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_heartbeat_takes_from_its_worker_what_it_has_however_often_it_beats() {
+    let queue = memory();
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move {
+        if number.n.is_multiple_of(7) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(number.n)
+    });
+    let often = Duration::from_micros(100);
+    with_worker(&queue, registry, |worker| worker.heartbeat_interval(often), async {
+        for _ in 0..20 {
+            let all = queue.enqueue_many((0..500).map(|n| Number { n })).await.unwrap();
+            for number in all {
+                number.result(SOON).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let totals = queue.stats(&Name::DEFAULT_QUEUE).await.unwrap().totals;
+    assert_eq!((totals.completed, totals.recovered_lost), (10_000, 0));
+}
+
 /// Says of each task that it started; it ends when it is told to.
 struct Held {
     watched: Watched,

@@ -287,7 +287,7 @@ impl History<'_> {
             ("released", totals.released, sum(|record| record.releases), cancelled),
             (
                 "recovered",
-                totals.recovered_released + totals.recovered_lease,
+                totals.recovered_released + totals.recovered_lease + totals.recovered_lost,
                 sum(|record| record.crashes),
                 0,
             ),

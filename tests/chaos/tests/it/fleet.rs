@@ -69,15 +69,6 @@ impl Fleet {
         self.gone.push(old);
     }
 
-    /// A rolling restart, as after a new release.
-    pub(crate) fn restart(&mut self) {
-        self.service.signal(Signal::HUP);
-        let new = lone(&self.folder, &self.url);
-        let old = std::mem::replace(&mut self.lone, new);
-        old.signal(Signal::TERM);
-        self.gone.push(old);
-    }
-
     pub(crate) fn kill_lone(&mut self) -> u32 {
         let pid = self.lone.pid();
         self.kill(pid);

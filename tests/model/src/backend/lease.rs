@@ -45,6 +45,25 @@ impl Backend {
         self.sign_of_life(incarnation)
     }
 
+    /// What it holds no more, by its own word, of what claims up to one gave: how it ended was lost.
+    pub(super) fn give_back_unheld(
+        &mut self,
+        rules: &Rules,
+        holder: Incarnation,
+        up_to: u8,
+        claim: Option<u8>,
+    ) -> Reply {
+        if !self.closed.contains(&holder) && !rules.lack(Broken::LostEndKept) {
+            for task in self.held_by(holder) {
+                let by = self.record(task).and_then(|record| record.held).map(|token| token.claim);
+                if by.is_some_and(|by| by <= up_to) && by != claim {
+                    self.crashed(rules, task);
+                }
+            }
+        }
+        Reply::Heard
+    }
+
     /// The orchestrator saw it die: its tasks run again at once.
     pub(super) fn release(&mut self, rules: &Rules, incarnation: Incarnation) -> Reply {
         self.close(rules, incarnation);

@@ -80,6 +80,7 @@ impl Backend {
             Request::Enqueue(task) => self.enqueue(task),
             Request::Claim { token, acked } => self.claim(rules, token, acked),
             Request::Settle { token, task, end } => self.settle(rules, token, task, end),
+            Request::Holds { holder, up_to, claim } => self.give_back_unheld(rules, holder, up_to, claim),
             Request::Release(incarnation) => self.release(rules, incarnation),
         }
     }

@@ -81,7 +81,14 @@ fn progress_under_an_old_token_changes_nothing() {
         let progress = task_core::Progress::new(0.5, note, Timestamp::default());
         let progress = vec![task_core::ProgressUpdate::new(id("t"), token, progress)];
         let registration = worker.registration.clone();
-        bench.apply(Beat { worker: worker.incarnation, registration, heard: 0, busy: 1, progress });
+        bench.apply(Beat {
+            worker: worker.incarnation,
+            registration,
+            heard: 0,
+            holds: None,
+            busy: 1,
+            progress,
+        });
         bench.record("t").progress.map(|progress| (progress.note, progress.at == bench.now))
     };
     assert_eq!(say(&first, old, "old"), None);

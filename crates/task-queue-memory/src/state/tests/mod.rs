@@ -139,7 +139,8 @@ impl Bench {
 
     fn beat(&mut self, worker: &Sim) -> BeatReply {
         let (incarnation, registration) = (worker.incarnation, worker.registration.clone());
-        self.apply(Beat { worker: incarnation, registration, heard: 0, busy: 0, progress: Vec::new() })
+        let (worker, progress) = (incarnation, Vec::new());
+        self.apply(Beat { worker, registration, heard: 0, holds: None, busy: 0, progress })
     }
 
     fn record(&mut self, text: &str) -> ResultMessage {

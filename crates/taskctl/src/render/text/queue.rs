@@ -47,10 +47,16 @@ pub(super) fn stats(stats: &QueueStats, backend: &BackendInfo, view: &View) -> P
                 totals.recovered_released + totals.recovered_lease
             ),
         )
+        .maybe("lost", (totals.recovered_lost > 0).then(|| lost(totals.recovered_lost)))
         .add("backend", &backend.backend)
         .add("keeps tasks", backend.durability.to_string());
     let warnings = backend.warnings.iter().map(|warning| format!("warning: {}\n", plain(warning)));
     Printed { out: pairs.show(view), err: warnings.collect() }
+}
+
+/// The queue itself lost writes.
+fn lost(ends: u64) -> String {
+    format!("{ends} ends of tasks, by a failover or a power cut: these were given out again")
 }
 
 pub(super) fn workers(stats: &QueueStats, view: &View) -> Printed {
