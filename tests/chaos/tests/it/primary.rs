@@ -18,8 +18,8 @@ use crate::{
     system,
 };
 
-/// How long after a loss a worker may begin what it was given before it.
-const BEGUN_LATER: Duration = Duration::from_secs(3);
+/// How long after a loss a worker may begin what it was given before it, or what was given back since its end was lost.
+const BEGUN_LATER: Duration = Duration::from_secs(6);
 /// How much a server that syncs each second may keep back from its disk, with what it waits for a sync under way.
 const KEPT_BACK: Duration = Duration::from_secs(3);
 
