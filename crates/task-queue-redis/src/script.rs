@@ -15,15 +15,15 @@ macro_rules! scripts {
 // Only enqueue is refused over maxmemory: everything else must go on, or a full server could not drain.
 scripts! {
     ENQUEUE = "#!lua", "base.lua", "enqueue.lua";
-    CLAIM = "#!lua flags=allow-oom", "base.lua", "house.lua", "claim.lua";
+    CLAIM = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "claim.lua";
     SETTLE = "#!lua flags=allow-oom", "base.lua", "settle.lua";
-    BEAT = "#!lua flags=allow-oom", "base.lua", "house.lua", "unheld.lua", "beat.lua";
-    RELEASE = "#!lua flags=allow-oom", "base.lua", "house.lua", "release.lua";
+    BEAT = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "unheld.lua", "beat.lua";
+    RELEASE = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "release.lua";
     GIVE_BACK = "#!lua flags=allow-oom", "base.lua", "give_back.lua";
     LOOK = "#!lua flags=allow-oom", "base.lua", "look.lua";
     CANCEL = "#!lua flags=allow-oom", "base.lua", "cancel.lua";
     CONTROL = "#!lua flags=allow-oom", "base.lua", "control.lua";
-    STATS = "#!lua flags=allow-oom", "base.lua", "house.lua", "stats.lua";
+    STATS = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "stats.lua";
     LIST = "#!lua flags=allow-oom", "base.lua", "list.lua";
     TRIM = "#!lua flags=allow-oom", "base.lua", "trim.lua";
     EXPLAIN = "#!lua flags=allow-oom", "base.lua", "explain.lua";
