@@ -17,6 +17,12 @@ pub trait FromUrl: Queue + Sized {
         false
     }
 
+    /// Whether the tasks are still there after the process that opened it has ended, so that another one can finish them.
+    /// By default, unless it lives [in the process](Self::in_process).
+    fn outlives_process(url: &str) -> bool {
+        !Self::in_process(url)
+    }
+
     /// Opens it. An answer means that the backend was reached, once.
     ///
     /// # Errors
@@ -31,6 +37,7 @@ struct Backend {
     urls: &'static str,
     accepts: fn(&str) -> bool,
     in_process: fn(&str) -> bool,
+    outlives_process: fn(&str) -> bool,
     open: for<'a> fn(&'a str) -> Opened<'a>,
 }
 
@@ -51,6 +58,7 @@ impl Backends {
             urls: B::URLS,
             accepts: B::accepts,
             in_process: B::in_process,
+            outlives_process: B::outlives_process,
             open: |url| Box::pin(async move { Ok(TaskQueue::new(B::from_url(url).await?)) }),
         });
         self
@@ -58,12 +66,17 @@ impl Backends {
 
     /// Whether one of them takes this URL.
     pub fn accepts(&self, url: &str) -> bool {
-        self.0.iter().any(|backend| (backend.accepts)(url))
+        self.of(url).is_some()
     }
 
     /// Whether the backend that opens this URL lives in the process that opens it.
     pub fn in_process(&self, url: &str) -> bool {
-        self.0.iter().find(|backend| (backend.accepts)(url)).is_some_and(|backend| (backend.in_process)(url))
+        self.of(url).is_some_and(|backend| (backend.in_process)(url))
+    }
+
+    /// Whether the tasks of this URL are still there after the process that opened it has ended.
+    pub fn outlives_process(&self, url: &str) -> bool {
+        self.of(url).is_some_and(|backend| (backend.outlives_process)(url))
     }
 
     /// The URLs that they take, for messages.
@@ -84,10 +97,15 @@ impl Backends {
     /// # Errors
     /// [`QueueError::Invalid`] if none takes it; else as [`FromUrl::from_url`].
     pub async fn connect(&self, url: &str) -> Result<TaskQueue, QueueError> {
-        let Some(backend) = self.0.iter().find(|backend| (backend.accepts)(url)) else {
+        let Some(backend) = self.of(url) else {
             return Err(self.unknown(url));
         };
         (backend.open)(url).await
+    }
+
+    /// The first that takes it.
+    fn of(&self, url: &str) -> Option<&Backend> {
+        self.0.iter().find(|backend| (backend.accepts)(url))
     }
 
     fn unknown(&self, url: &str) -> QueueError {

@@ -50,7 +50,9 @@ pub(crate) async fn run(
                 Command::Stop if std::mem::replace(&mut stopping, true) => {}
                 Command::Stop => stops.iter().for_each(StopHandle::stop),
                 Command::StopNow => stops.iter().for_each(StopHandle::stop_now),
-                Command::Reload => tracing::warn!("HUP restarts worker processes; on `memory:` there are none"),
+                Command::Reload => tracing::warn!(
+                    "HUP restarts worker processes, and there are none: the workers of this queue are parts of this process"
+                ),
             },
         }
     }

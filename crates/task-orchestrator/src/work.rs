@@ -104,8 +104,12 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
 fn say_end(settings: &Settings, tally: &Tally, took: Duration) {
     let fate = match tally.left {
         0 => "",
-        _ if settings.inside => "; what is not final ends with this process, as its queue does",
-        _ => "; what is not final stays queued",
+        _ if settings.outlives => {
+            "; what is not final stays queued, and the same input goes on with it if its lines have ids"
+        }
+        _ => {
+            "; what is not final ends with this process, as its queue does; on -q localhost:6379 it would stay"
+        }
     };
     eprintln!("{tally}, in {:.1} s{fate}", took.as_secs_f64());
 }

@@ -298,6 +298,11 @@ impl FromUrl for FileQueue {
         true
     }
 
+    /// The next process finds the folder as the last one left it, and `--drain` alone finishes what is in it.
+    fn outlives_process(_url: &str) -> bool {
+        true
+    }
+
     async fn from_url(url: &str) -> Result<Self, QueueError> {
         match url.strip_prefix("file://").filter(|folder| folder.starts_with('/')) {
             Some(folder) => Self::open(folder).await,

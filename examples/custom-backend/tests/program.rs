@@ -93,6 +93,32 @@ fn a_batch_that_was_killed_goes_on_where_it_was_as_the_readme_shows() {
 }
 
 #[test]
+fn what_a_killed_batch_left_is_finished_by_a_drain_without_any_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Running::start(program(folder.path(), &format!("--input {JOBS} --drain")));
+    first.results(2);
+    first.kill();
+    let output = run(folder.path(), "--drain");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(output.stdout.is_empty(), "without input it prints no results");
+    let output = run(folder.path(), &format!("--input {JOBS} --drain"));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let results = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ended: Vec<_> =
+        results.map(|result| (result["attempts"].clone(), result["status"].clone())).collect();
+    assert!(ended.contains(&(2.into(), "COMPLETED".into())), "the drain ran it again: {ended:?}");
+    assert_eq!(ended.len(), 3, "{ended:?}");
+}
+
+#[test]
+fn a_service_that_nobody_could_give_tasks_is_told_what_would_give_it_some() {
+    let output = run(tempfile::tempdir().unwrap().path(), "");
+    assert_eq!(output.status.code(), Some(2));
+    let said = said(&output);
+    assert!(said.contains("--input FILE, finish what an earlier process left in it with --drain"), "{said}");
+}
+
+#[test]
 fn a_second_process_is_told_who_has_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let mut holder = program(folder.path(), &format!("--input {JOBS} --drain"));
@@ -113,7 +139,9 @@ fn processes_that_would_have_to_share_the_folder_are_refused() {
     std::fs::write(folder.path().join("worker.py"), "").unwrap();
     let output = run(folder.path(), &format!("--input {JOBS} --drain ./worker.py"));
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("/queue` lives in this process"), "{}", said(&output));
+    let said = said(&output);
+    assert!(said.contains("/queue` lives in this process, and a worker `./worker.py`"), "{said}");
+    assert!(said.contains("without a program the tasks of this one run"), "{said}");
 }
 
 #[test]

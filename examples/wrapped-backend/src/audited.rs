@@ -36,6 +36,10 @@ impl FromUrl for Audited {
         url.strip_prefix("audited:").is_some_and(|url| inner().in_process(url))
     }
 
+    fn outlives_process(url: &str) -> bool {
+        url.strip_prefix("audited:").is_some_and(|url| inner().outlives_process(url))
+    }
+
     async fn from_url(url: &str) -> Result<Self, QueueError> {
         let path = std::env::var("AUDIT_LOG").unwrap_or_else(|_| "audit.log".into());
         let log = OpenOptions::new().append(true).create(true).open(&path);

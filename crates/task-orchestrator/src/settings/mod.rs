@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) url: String,
     /// The queue lives in this process, and so must the workers.
     pub(crate) inside: bool,
+    /// What is not final when this process ends is there for the next one.
+    pub(crate) outlives: bool,
     pub(crate) workers: u32,
     pub(crate) worker: WorkerSettings,
     pub(crate) program: Program,
@@ -90,19 +92,24 @@ impl Settings {
         let url = queue_url::resolve("--queue", args.queue, around)?.unwrap_or_else(|| "memory:".into());
         let program = Program::resolve(args.worker, args.args, around)?;
         let inside = around.backends.in_process(&url);
+        let outlives = around.backends.outlives_process(&url);
         if inside {
-            if args.input.is_none() {
+            let has_work = args.input.is_some() || args.drain && outlives;
+            if !has_work {
+                let or =
+                    if outlives { ", finish what an earlier process left in it with --drain" } else { "" };
                 return Err(Mistake(format!(
                     "the queue `{}` lives in this process, and nothing could enqueue on it: give it tasks with \
-                     --input FILE, or a queue that other programs reach with -q localhost:6379",
+                     --input FILE{or}, or take a queue that other programs reach with -q localhost:6379",
                     without_password(&url)
                 )));
             }
-            program.must_run_inside(&url)?;
+            program.must_run_inside(&url, around.own_tasks)?;
         }
         Ok(Self {
             url,
             inside,
+            outlives,
             workers: args.workers,
             worker: WorkerSettings::resolve(&args.common, around)?,
             program,

@@ -16,7 +16,9 @@ pub(crate) enum Program {
     },
     /// Another program.
     Other {
-        /// The program.
+        /// The program, as it was named.
+        named: PathBuf,
+        /// What is started: the program, or the interpreter of a script.
         path: PathBuf,
         /// Its arguments.
         args: Vec<OsString>,
@@ -29,26 +31,29 @@ impl Program {
         args: Vec<OsString>,
         around: &Surroundings<'_>,
     ) -> Result<Self, Mistake> {
-        let extension = worker.as_deref().and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or("");
         let program = match worker {
             None if around.own_tasks => Self::BuiltIn { tasks: None },
             None => Self::BuiltIn { tasks: Some(default_tasks(around)?) },
-            Some(file) if extension == "toml" => {
+            Some(file) if file.extension().is_some_and(|ending| ending == "toml") => {
                 Self::BuiltIn { tasks: Some(tasks_file(Some(file), around)?) }
             }
-            Some(script) if extension == "py" => {
+            Some(script) if is_python(&script) => {
                 let python = find_in_path("python3", around).ok_or_else(|| {
                     let script = script.display();
                     Mistake(format!("`{script}` runs with python3, which is not in PATH; install it"))
                 })?;
-                let script = around.folder.join(&script);
-                if !script.is_file() {
-                    return Err(Mistake(format!("there is no script `{}`", script.display())));
+                let found = around.folder.join(&script);
+                if !found.is_file() {
+                    let script = found.display();
+                    return Err(Mistake(format!("there is no script `{script}`; give the path of one")));
                 }
-                let args = std::iter::once(script.into_os_string()).chain(args).collect();
-                return Ok(Self::Other { path: python, args });
+                let args = std::iter::once(found.into_os_string()).chain(args).collect();
+                return Ok(Self::Other { named: script, path: python, args });
             }
-            Some(path) => return Ok(Self::Other { path: executable(&path, around)?, args }),
+            Some(named) => {
+                let path = executable(&named, around)?;
+                return Ok(Self::Other { named, path, args });
+            }
         };
         match args.first() {
             None => Ok(program),
@@ -59,18 +64,27 @@ impl Program {
         }
     }
 
-    /// Tasks on the embedded queue run inside this process.
-    pub(super) fn must_run_inside(&self, url: &str) -> Result<(), Mistake> {
-        match self {
-            Self::BuiltIn { .. } => Ok(()),
-            Self::Other { path, .. } => Err(Mistake(format!(
-                "the queue `{}` lives in this process, and `{}` would run in others, which can't share it: give a \
-                 queue that they reach with -q localhost:6379, or a tasks file (.toml) in place of the program",
-                task_core::without_password(url),
-                path.display()
-            ))),
-        }
+    /// Tasks on a queue that lives in this process run inside it.
+    pub(super) fn must_run_inside(&self, url: &str, own_tasks: bool) -> Result<(), Mistake> {
+        let Self::Other { named, path, .. } = self else { return Ok(()) };
+        let command = match is_python(named) {
+            true => format!("\"python3\", \"{}\"", named.display()),
+            // without a slash it would be looked for in PATH
+            false if named.components().count() == 1 => format!("\"{}\"", path.display()),
+            false => format!("\"{}\"", named.display()),
+        };
+        let (url, shown) = (task_core::without_password(url), named.display());
+        let rest = if own_tasks { "; without a program the tasks of this one run" } else { "" };
+        Err(Mistake(format!(
+            "the queue `{url}` lives in this process, and a worker `{shown}` would be another, which can't share it. If \
+             it does one task and ends, write a tasks.toml with [tasks.NAME] and command = [{command}], and give that \
+             in its place; if it is a worker, give it a queue that it reaches with -q localhost:6379{rest}"
+        )))
     }
+}
+
+fn is_python(worker: &Path) -> bool {
+    worker.extension().is_some_and(|ending| ending == "py")
 }
 
 fn default_tasks(around: &Surroundings<'_>) -> Result<PathBuf, Mistake> {

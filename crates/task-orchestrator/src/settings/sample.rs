@@ -12,6 +12,7 @@ impl Settings {
         Self {
             url: "memory:".into(),
             inside: true,
+            outlives: false,
             workers: 1,
             worker: WorkerSettings {
                 queues: vec![(Name::DEFAULT_QUEUE, 1)],

@@ -47,7 +47,13 @@ fn each_mistake_is_answered_with_what_it_was_its_value_and_the_remedy() {
         ("-n 100000 -q localhost:6379", "--workers 100000", "1 to"),
         ("-c 0 -q localhost:6379", "--concurrency 0", "leave the flag out"),
         ("", "`memory:`", "--input FILE"),
-        ("-q memory: ./myworker --input jobs.jsonl", "myworker", "-q localhost:6379"),
+        ("-q memory: ./myworker --input jobs.jsonl", "`./myworker`", "-q localhost:6379"),
+        ("-q memory: ./myworker --input jobs.jsonl", "`./myworker`", "command = [\"./myworker\"]"),
+        (
+            "-q memory: ./script.py --input jobs.jsonl",
+            "`./script.py`",
+            "command = [\"python3\", \"./script.py\"]",
+        ),
         ("-q amqp://u:pw@host", "`amqp://u:***@host`", "redis://"),
         ("-q localhost", "`localhost`", "`localhost:6379`"),
         ("-q reports", "`reports`", "--queue-name reports"),
@@ -132,9 +138,9 @@ fn what_a_worker_is_told_follows_from_its_ending() {
     let built_in = |file: &str| Program::BuiltIn { tasks: Some(folder.path().join(file)) };
     assert_eq!(program("-q localhost:6379"), built_in("tasks.toml"));
     assert_eq!(program("-q localhost:6379 other.toml"), built_in("other.toml"));
-    let Program::Other { path, args } = program("-q localhost:6379 myworker -- -v") else { panic!() };
+    let Program::Other { path, args, .. } = program("-q localhost:6379 myworker -- -v") else { panic!() };
     assert_eq!((path, args), (folder.path().join("myworker"), vec!["-v".into()]));
-    let Program::Other { path, args } = program("-q localhost:6379 script.py -- -v") else { panic!() };
+    let Program::Other { path, args, .. } = program("-q localhost:6379 script.py -- -v") else { panic!() };
     assert!(path.ends_with("python3"), "{path:?}");
     assert_eq!(args, [folder.path().join("script.py").into_os_string(), "-v".into()]);
 }

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
+    sync::Arc,
     thread,
 };
 
@@ -17,13 +18,13 @@ use super::{
     label,
     notify::{Ear, NotifySocket},
     plan::{Event, Start},
-    processes,
-    system::Handle,
+    system::{Handle, System},
 };
 
 /// What is started, but for what differs from start to start.
 #[derive(Debug)]
 pub(super) struct Launch {
+    pub(super) system: &'static dyn System,
     pub(super) program: PathBuf,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(&'static str, OsString)>,
@@ -36,7 +37,8 @@ pub(super) struct Child {
     pub(super) seat: usize,
     process: std::process::Child,
     pid: Pid,
-    handle: Handle,
+    system: &'static dyn System,
+    handle: Arc<dyn Handle>,
     /// Dropped with the child: a late word is nobody's.
     _notify: NotifySocket,
 }
@@ -76,7 +78,7 @@ impl Child {
         }
         let mut process = command.spawn()?;
         let pid = Pid::from_child(&process);
-        let handle = match watch(pid, start, events) {
+        let handle = match watch(launch.system, pid, start, events) {
             Ok(handle) => handle,
             Err(error) => {
                 process.kill()?;
@@ -84,7 +86,7 @@ impl Child {
                 return Err(error);
             }
         };
-        Ok(Self { incarnation, seat, process, pid, handle, _notify: notify })
+        Ok(Self { incarnation, seat, process, pid, system: launch.system, handle, _notify: notify })
     }
 
     pub(super) fn pid(&self) -> Pid {
@@ -101,16 +103,20 @@ impl Child {
     /// Of a dead process: kills what it left behind, then reaps it. In this order, since once it is reaped the number
     /// of its session may become somebody else's.
     pub(super) fn bury(mut self) -> io::Result<ExitStatus> {
-        processes::kill_session(self.pid);
-        processes::kill_started_by(self.incarnation);
+        self.system.kill_left_behind(self.pid, self.incarnation);
         self.process.wait()
     }
 }
 
 /// A handle to a child that is not reaped yet. A thread sleeps until the child is dead, without reaping it.
-fn watch(pid: Pid, start: Start, events: mpsc::Sender<Event>) -> io::Result<Handle> {
-    let handle = Handle::open(pid)?;
-    let watched = handle.try_clone()?;
+fn watch(
+    system: &dyn System,
+    pid: Pid,
+    start: Start,
+    events: mpsc::Sender<Event>,
+) -> io::Result<Arc<dyn Handle>> {
+    let handle = system.handle(pid)?;
+    let watched = handle.clone();
     let dead = move || {
         watched.wait();
         let _ = events.blocking_send(Event::Exited(start));

@@ -1,6 +1,6 @@
 //! Keeps worker processes alive: what happens becomes an [`Event`], [`plan`] decides, and this acts.
 //!
-//! A worker that dies is seen at once by its pidfd. Then, in this order: what it left behind is killed, it is reaped,
+//! A worker that dies is seen at once by a thread that waits for it. Then, in this order: what it left behind is killed, it is reaped,
 //! its incarnation is released in each named queue (in the background, until the queue answers), and its seat is filled
 //! again after the backoff.
 
@@ -8,9 +8,7 @@ mod child;
 mod lifeline;
 mod notify;
 mod plan;
-mod processes;
 mod release;
-#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 mod system;
 
 use std::{
@@ -32,6 +30,7 @@ use self::{
     notify::Ear,
     plan::{Action, Event, Limits, Notice, Plan, Start},
     release::Releases,
+    system::System,
 };
 use crate::{
     crew::{Command, Health},
@@ -67,7 +66,16 @@ impl Supervisor {
         queue: TaskQueue,
         observations: Arc<Observations>,
     ) -> io::Result<Self> {
-        system::become_reaper()?;
+        Self::on(system::NATIVE, settings, queue, observations)
+    }
+
+    fn on(
+        system: &'static dyn System,
+        settings: &Settings,
+        queue: TaskQueue,
+        observations: Arc<Observations>,
+    ) -> io::Result<Self> {
+        system.adopt_orphans()?;
         let lifeline = Lifeline::new()?;
         let (events, happened) = mpsc::channel(1024);
         let limits = Limits {
@@ -82,7 +90,7 @@ impl Supervisor {
         Ok(Self {
             plan: Plan::new(seats, limits, fastrand::u64(..), Instant::now().into_std()),
             children: HashMap::new(),
-            launch: launch(settings, &lifeline)?,
+            launch: launch(system, settings, &lifeline)?,
             releases: Releases::new(queue, names, events.clone()),
             observations,
             ends: HashMap::new(),
@@ -176,7 +184,11 @@ impl Supervisor {
         let (seat, label, incarnation) = (child.seat, label(child.seat), child.incarnation);
         match child.bury() {
             Ok(status) => {
-                tracing::info!(worker = %label, %status, "ended");
+                if status.success() {
+                    tracing::info!(worker = %label, %status, "ended");
+                } else {
+                    tracing::warn!(worker = %label, %status, "ended");
+                }
                 let why = if status.signal().is_some() { "killed" } else { "exited" };
                 // why we stopped it says more than how it then ended
                 if !matches!(self.ends.get(&seat), Some(&("silent" | "not ready"))) {
@@ -190,7 +202,8 @@ impl Supervisor {
     }
 
     fn reap_orphans(&self) {
-        system::reap_orphans(|pid| self.children.values().any(|child| child.pid() == pid));
+        let is_worker = |pid| self.children.values().any(|child| child.pid() == pid);
+        self.launch.system.reap_orphans(&is_worker);
     }
 
     fn say(&mut self, seat: usize, notice: Notice) {
@@ -235,7 +248,7 @@ fn tell(worker: &str, notice: Notice) {
 
 /// Everything that the starts have in common. The queue's URL, which may hold a password, travels in the environment
 /// only.
-fn launch(settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
+fn launch(system: &'static dyn System, settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
     let queues = settings.worker.queues.iter().map(|(name, weight)| format!("{name}={weight}"));
     let mut env: Vec<(&'static str, OsString)> = vec![
         ("TASK_ROLE", "worker".into()),
@@ -265,14 +278,14 @@ fn launch(settings: &Settings, lifeline: &Lifeline) -> io::Result<Launch> {
         env.push(("TASK_MAX_RETRIES", retries.to_string().into()));
     }
     let (program, args) = match &settings.program {
-        Program::Other { path, args } => (path.clone(), args.clone()),
+        Program::Other { path, args, .. } => (path.clone(), args.clone()),
         Program::BuiltIn { tasks } => {
             // a path need not be UTF-8
             env.push(("TASK_FILE", tasks.as_ref().map(Into::into).unwrap_or_default()));
             (std::env::current_exe()?, Vec::new())
         }
     };
-    Ok(Launch { program, args, env })
+    Ok(Launch { system, program, args, env })
 }
 
 fn log_level(settings: &Settings) -> String {

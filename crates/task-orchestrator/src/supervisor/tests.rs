@@ -23,8 +23,12 @@ struct Bench {
 }
 
 impl Bench {
-    /// One worker that is this shell script; it finds its folder in `$1`.
     async fn new(script: &str, grace: Duration) -> Self {
+        Self::on(system::NATIVE, script, grace).await
+    }
+
+    /// One worker that is this shell script; it finds its folder in `$1`.
+    async fn on(system: &'static dyn System, script: &str, grace: Duration) -> Self {
         let alone = ONE_AT_A_TIME.lock().await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("worker");
@@ -32,7 +36,7 @@ impl Bench {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         let queue = TaskQueue::new(MemoryQueue::new());
         let settings = settings(path, folder.path().into(), grace);
-        let supervisor = Supervisor::new(&settings, queue.clone(), Arc::default()).unwrap();
+        let supervisor = Supervisor::on(system, &settings, queue.clone(), Arc::default()).unwrap();
         let crew = Crew::start(async |commands, health| Ok(supervisor.run(commands, health).await?));
         Self { folder, queue, crew, _alone: alone }
     }
@@ -60,8 +64,9 @@ fn settings(worker: PathBuf, folder: PathBuf, grace: Duration) -> Settings {
     Settings {
         url: "localhost:6379".into(),
         inside: false,
+        outlives: true,
         worker: WorkerSettings { grace, ..sample.worker },
-        program: Program::Other { path: worker, args: vec![folder.into()] },
+        program: Program::Other { named: worker.clone(), path: worker, args: vec![folder.into()] },
         ..sample
     }
 }
@@ -83,9 +88,18 @@ fn pid(text: &str) -> Pid {
 
 #[tokio::test]
 async fn the_tasks_of_a_killed_worker_are_given_back_in_well_under_a_second_and_it_is_started_again() {
+    given_back_and_started_again(system::NATIVE).await;
+}
+
+#[tokio::test]
+async fn without_what_only_linux_has_too_a_killed_worker_is_seen_at_once_and_started_again() {
+    given_back_and_started_again(&system::Plain).await;
+}
+
+async fn given_back_and_started_again(system: &'static dyn System) {
     let script =
         "echo \"$WORKER_INCARNATION $$ $WORKER_ID $TASK_QUEUE $QUEUE_NAME\" >> starts; exec sleep 600";
-    let bench = Bench::new(script, Duration::ZERO).await;
+    let bench = Bench::on(system, script, Duration::ZERO).await;
     let lines = bench.lines("starts", 1).await;
     let first: Vec<&str> = lines[0].split(' ').collect();
     assert_eq!(first[2..], ["worker_1", "localhost:6379", "tasks=1"]);
@@ -113,8 +127,18 @@ async fn the_tasks_of_a_killed_worker_are_given_back_in_well_under_a_second_and_
 #[tokio::test]
 async fn what_a_dead_worker_left_behind_is_killed_also_in_a_process_group_of_its_own() {
     // `set -m` gives each background job a process group, as a worker does for a command
-    let script = "set -m; sleep 600 & echo $! >> left; (sleep 600 & echo $! >> left); echo $$ >> left; wait";
-    let bench = Bench::new(script, Duration::ZERO).await;
+    all_is_killed(system::NATIVE, "set -m; sleep 600 & echo $! >> left;").await;
+}
+
+#[tokio::test]
+async fn without_what_only_linux_has_what_a_dead_worker_left_in_its_process_group_is_killed() {
+    all_is_killed(&system::Plain, "sleep 600 & echo $! >> left;").await;
+}
+
+/// The worker, what this leaves behind, and what a subshell of it does.
+async fn all_is_killed(system: &'static dyn System, leave: &str) {
+    let script = format!("{leave} (sleep 600 & echo $! >> left); echo $$ >> left; wait");
+    let bench = Bench::on(system, &script, Duration::ZERO).await;
     let left = bench.lines("left", 3).await;
     kill_process(pid(&left[2]), Signal::KILL).unwrap();
     for process in &left {
@@ -138,10 +162,13 @@ async fn what_left_the_session_of_a_dead_worker_is_killed_with_it() {
 
 #[tokio::test]
 async fn a_worker_that_ignores_the_request_to_stop_is_killed() {
-    let bench = Bench::new("trap '' TERM; echo $$ >> up; while :; do sleep 0.05; done", Duration::ZERO).await;
-    let up = bench.lines("up", 1).await;
-    bench.stop().await;
-    assert!(test_kill_process(pid(&up[0])).is_err());
+    for system in [system::NATIVE, &system::Plain] {
+        let script = "trap '' TERM; echo $$ >> up; while :; do sleep 0.05; done";
+        let bench = Bench::on(system, script, Duration::ZERO).await;
+        let up = bench.lines("up", 1).await;
+        bench.stop().await;
+        assert!(test_kill_process(pid(&up[0])).is_err());
+    }
 }
 
 #[tokio::test]

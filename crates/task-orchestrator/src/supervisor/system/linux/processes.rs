@@ -5,7 +5,7 @@ use std::{fs, io};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use task_core::Incarnation;
 
-use super::system::Handle;
+use super::{Handle as _, PidFd};
 
 /// A process as `/proc/PID/stat` describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub(super) fn kill_started_by(worker: Incarnation) {
             if !is_marked(process.pid) {
                 continue;
             }
-            let Some(Ok(handle)) = Pid::from_raw(process.pid).map(Handle::open) else { continue };
+            let Some(Ok(handle)) = Pid::from_raw(process.pid).map(PidFd::open) else { continue };
             // looked at again through a number that the handle keeps its own, or that is dead and hears nothing
             if is_marked(process.pid) {
                 left = true;
