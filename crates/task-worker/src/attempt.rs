@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{
     Delivery, Enqueued, Failure, FailureKind, Name, Outcome, QueueError, Settlement, TaskError, TaskMessage,
-    WireError, printable,
+    WireError, format_duration, printable,
 };
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::Instrument as _;
@@ -105,7 +105,8 @@ impl Attempt {
     /// Runs it to its end. What its context is told ends it, as far as it can be ended.
     pub(crate) async fn run(self) -> Outcome {
         let ctx = &self.ctx;
-        let span = tracing::info_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
+        // of the highest level, so that what is logged within says whose it is, however little is logged
+        let span = tracing::error_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
         async move {
             let ended = match self.begin() {
                 Err(ended) => ended,
@@ -119,9 +120,7 @@ impl Attempt {
                 ended => ended,
             };
             let outcome = classify(ended, self.ctx.delivery().record.failures, self.rules);
-            if let Outcome::Failed { error } | Outcome::Retry { error, .. } = &outcome {
-                tracing::warn!(kind = %error.kind, error = %printable(&error.message), "the attempt failed");
-            }
+            tell(&outcome);
             outcome
         }
         .instrument(span)
@@ -207,6 +206,21 @@ impl Attempt {
                 () = self.ctx.signal().stopped() => return Err(Ended::Stopped(Why::Shutdown, None)),
             }
         }
+    }
+}
+
+/// Logs an attempt that failed, and whether it was the last one.
+fn tell(outcome: &Outcome) {
+    match outcome {
+        Outcome::Retry { error, delay } => {
+            let (retry_in, error_said) = (format_duration(*delay), printable(&error.message));
+            tracing::warn!(%retry_in, kind = %error.kind, error = %error_said, "the attempt failed");
+        }
+        Outcome::Failed { error } => {
+            let error_said = printable(&error.message);
+            tracing::warn!(kind = %error.kind, error = %error_said, "the attempt failed, and so has the task");
+        }
+        _ => {}
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Outage(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Whose calls they are.
+    worker: String,
     away: Mutex<Away>,
     on: watch::Sender<bool>,
 }
@@ -30,6 +32,11 @@ struct Away {
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Outage {
+    /// Nothing has failed yet of the calls of this worker.
+    pub(crate) fn of(worker: &str) -> Self {
+        Self(Inner { worker: worker.into(), ..Inner::default() }.into())
+    }
+
     /// A call was not answered, and is sent again.
     pub(crate) fn failed(&self, call: &'static str, queue: &Name, error: &QueueError) {
         let mut away = self.0.away.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,16 +50,16 @@ impl Outage {
         }
         drop(away);
         let error = error.to_string();
-        let error = printable(&error);
+        let (worker, error) = (&self.0.worker, printable(&error));
         if begins {
             self.0.on.send_replace(true);
         }
         if refuses && !told {
-            tracing::error!(call, %queue, %error, "the queue refuses a call; it is sent again, and somebody must look");
+            tracing::error!(%worker, call, %queue, %error, "the queue refuses a call; it is sent again, and somebody must look");
         } else if begins {
-            tracing::warn!(call, %queue, %error, "the queue did not answer; calls are sent again until it does");
+            tracing::warn!(%worker, call, %queue, %error, "the queue did not answer; calls are sent again until it does");
         } else {
-            tracing::debug!(call, %queue, %error, "sending again");
+            tracing::debug!(%worker, call, %queue, %error, "sending again");
         }
     }
 
@@ -67,8 +74,8 @@ impl Outage {
         drop(away);
         if let Some(since) = since {
             self.0.on.send_replace(false);
-            let seconds = since.elapsed().as_secs();
-            tracing::info!(seconds, "the queue answers again");
+            let (worker, seconds) = (&self.0.worker, since.elapsed().as_secs());
+            tracing::info!(%worker, seconds, "the queue answers again");
         }
     }
 
@@ -126,7 +133,7 @@ mod tests {
         let log =
             tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(move || over.clone());
         tracing::subscriber::with_default(log.finish(), || {
-            let outage = Outage::default();
+            let outage = Outage::of("worker_1");
             for queue in ["a", "b"] {
                 for call in ["claim", "heartbeat", "claim"] {
                     outage.failed(call, &queue.parse().unwrap(), &QueueError::unreachable("away"));
@@ -141,6 +148,7 @@ mod tests {
         let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert_eq!(lines.lines().count(), 2, "{lines}");
         assert!(lines.contains("did not answer") && lines.contains("answers again"), "{lines}");
+        assert_eq!(lines.matches("worker_1").count(), 2, "{lines}");
     }
 
     #[derive(Clone, Default)]

@@ -82,6 +82,9 @@ fn a_failed_task_makes_the_exit_code_one_and_says_why() {
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let error = &ran.result("f")["error"];
     assert!(error["message"].as_str().unwrap().contains("no such luck"), "{error}");
+    // "the attempt failed" was said, and not of which task
+    let whose = "WARN task{task=fail id=f attempt=1 queue=tasks}: the attempt failed";
+    assert!(ran.stderr.contains(whose), "{}", ran.stderr);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Engine {
         registration.host =
             nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
         Self {
-            caller: Caller { queue, outage: Outage::default() },
+            caller: Caller { queue, outage: Outage::of(&settings.label) },
             registry: registry.into(),
             registration: registration.into(),
             board: Arc::new(Board::new(settings.incarnation, settings.slots.all)),
