@@ -41,6 +41,13 @@ use serde_json::error::Category;
 use crate::{Moment, Name, Shown, TaskId, TaskMessage, Timestamp, UniqueKey, UniqueScope, encode};
 use fields::{Backoff, Fields, Span};
 
+/// What is said where one of the numbers of a line is none.
+const NUMBERS: [(&str, &str); 3] = [
+    (", expected i64", ", expected a whole number"),
+    (", expected u32", ", expected a whole number from 0 up"),
+    (", expected u8", ", expected a whole number from 0 to 255"),
+];
+
 /// A line that is no task; the message says what is wrong with it, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -53,7 +60,10 @@ impl InvalidLine {
 
     /// Without the number of the line within the text, which is always 1 here.
     fn json(error: &serde_json::Error) -> Self {
-        let words = error.to_string().replace(" at line 1 column ", ", at column ");
+        let mut words = error.to_string().replace(" at line 1 column ", ", at column ");
+        for (of_rust, of_people) in NUMBERS {
+            words = words.replace(of_rust, of_people);
+        }
         match error.classify() {
             _ if words.starts_with("recursion limit") => {
                 Self::new(format!("its params are nested too deep: at most {} levels", crate::MAX_DEPTH - 1))
@@ -278,6 +288,9 @@ mod tests {
             (r#"{"task":"a","at":"2026-01-31T18:00:00Z","delay":1}"#, "`delay` and `at` exclude"),
             (r#"{"task":"a","priority":101}"#, "priority 101"),
             (r#"{"task":"a","priority":400}"#, "priority 400"),
+            (r#"{"task":"a","priority":"high"}"#, "string \"high\", expected a whole number"),
+            (r#"{"task":"a","max_retries":-1}"#, "`-1`, expected a whole number from 0 up"),
+            (r#"{"task":"a","max_crashes":256}"#, "`256`, expected a whole number from 0 to 255"),
             (r#"{"task":"a","unique":""}"#, "unique key"),
             (r#"{"task":"a","backoff":"slow"}"#, "`slow` is not a duration"),
             (r#"{"task":"a","backoff":5}"#, "such as \"1s..10m\""),
