@@ -135,7 +135,7 @@ async fn readyz(State(site): State<Site>) -> (StatusCode, String) {
         );
     }
     match queue {
-        Err(error) => wrong.push(format!("the queue is away: {error}\n")),
+        Err(error) => wrong.push(format!("{error}\n")),
         Ok(warnings) if wrong.is_empty() => {
             let text = warnings.iter().map(|warning| format!("warning: {warning}\n"));
             return (StatusCode::OK, ["ready\n".to_owned()].into_iter().chain(text).collect());

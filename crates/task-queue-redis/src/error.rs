@@ -16,7 +16,10 @@ pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
             None => QueueError::unreachable(words),
         },
         "LOADING" | "READONLY" | "MISCONF" | "BUSY" | "CLUSTERDOWN" | "UNBLOCKED" | "TRYAGAIN"
-        | "MASTERDOWN" | "NOREPLICAS" => QueueError::unreachable(words),
+        | "MASTERDOWN" | "NOREPLICAS" => {
+            let said = error.detail().unwrap_or_default().trim_end_matches('.');
+            QueueError::unreachable(format!("{code}: {said}{}", passing(code)))
+        }
         "NOAUTH" | "WRONGPASS" | "NOPERM" => QueueError::Refused(refusal(code, &words)),
         "MOVED" | "ASK" | "CROSSSLOT" => {
             let remedy =
@@ -28,6 +31,17 @@ pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
         }
         _ if error.is_io_error() || error.is_unrecoverable_error() => QueueError::answer_lost(words),
         _ => QueueError::Corrupt(words),
+    }
+}
+
+/// What ends that a server can't serve for now.
+fn passing(code: &str) -> &'static str {
+    match code {
+        "LOADING" => "; it serves once that is done",
+        "MISCONF" => "; make room on the server's disk, or mend what else its log tells, and it goes on",
+        "READONLY" => "; it is a replica: name the primary, or the sentinels that know it",
+        "BUSY" => "; a script that is not ours keeps the server busy",
+        _ => "",
     }
 }
 
@@ -48,6 +62,7 @@ pub(crate) fn at_connect(error: &RedisError, target: &Target) -> QueueError {
             target.password_from
         )),
         QueueError::Refused(words) => QueueError::Refused(format!("{address}: {words}")),
+        QueueError::Unreachable(words) => QueueError::unreachable(format!("{address}: {words}")),
         _ => QueueError::unreachable(format!("{address}: {error}{}", remedy(error, target))),
     }
 }
@@ -83,5 +98,26 @@ fn refusal(code: &str, words: &str) -> String {
                      REDIS_PASSWORD, or in a file that REDIS_PASSWORD_FILE names"
             .to_owned(),
         _ => format!("{words}; the user or the password is wrong"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_can_not_serve_for_now_is_told_with_what_ends_that() {
+        // a full disk was told as `"MISCONF": Errors writing to the AOF file`, and nobody thought of the disk
+        for (code, said) in [
+            ("MISCONF", "MISCONF: it said so; make room on the server's disk"),
+            ("LOADING", "LOADING: it said so; it serves once"),
+            ("READONLY", "READONLY: it said so; it is a replica"),
+        ] {
+            let line = format!("-{code} it said so.\r\n");
+            let error = deadpool_redis::redis::parse_redis_value(line.as_bytes())
+                .and_then(|value| value.extract_error());
+            let error = meaning(&error.unwrap_err(), None);
+            assert!(error.is_transient() && error.to_string().contains(said), "{error}");
+        }
     }
 }

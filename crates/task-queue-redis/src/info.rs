@@ -48,6 +48,14 @@ pub(crate) fn check(info: &str, appendfsync: Option<&str>) -> Result<Server, Que
             "maxmemory-policy is {policy}, so the server may evict tasks; set it to noeviction"
         ));
     }
+    let bytes = |name: &str| field(name).and_then(|bytes| bytes.parse::<u64>().ok()).unwrap_or(0);
+    let (used, most) = (bytes("used_memory"), bytes("maxmemory"));
+    if most > 0 && used >= most {
+        warnings.push(format!(
+            "its memory is full ({used} bytes of maxmemory {most}), so it takes no new tasks, and drains; docs/troubleshooting.md \
+             says what may fill it"
+        ));
+    }
     let durability = match (field("aof_enabled"), appendfsync) {
         (Some("1"), Some("always")) => Durability::Always,
         (Some("1"), Some("no")) => Durability::Server,
@@ -81,6 +89,12 @@ mod tests {
         assert_eq!(durability(None), Durability::EverySecond);
         assert_eq!(durability(Some("always")), Durability::Always);
         assert!(check(info, None).unwrap().warnings[0].contains("allkeys-lru"));
+        let full = |used: u64| {
+            let memory =
+                format!("redis_version:7.0.15\r\nused_memory:{used}\r\nmaxmemory:100\r\naof_enabled:1\r\n");
+            check(&memory, None).unwrap().warnings.concat()
+        };
+        assert!(full(100).contains("(100 bytes of maxmemory 100)") && full(99).is_empty(), "{}", full(100));
         let none = check("redis_version:7.0.15\r\naof_enabled:0\r\n", Some("always")).unwrap();
         assert_eq!(none.durability, Durability::Server);
     }

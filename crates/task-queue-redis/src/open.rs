@@ -27,21 +27,7 @@ impl RedisQueue {
     /// [`QueueError::Refused`] for a wrong password, a server that is too old or a layout that is too new.
     pub async fn connect(url: &str) -> Result<Self, QueueError> {
         let link = Link::new(url::parse(url, variable)?)?;
-        let text = match link.try_send(&["INFO", "everything"]).await? {
-            Ok(text) => Some(Reply::single(text).text()?),
-            Err(error) if error.code() == Some("NOPERM") => None,
-            Err(error) => return Err(at_connect(&error, &link.target)),
-        };
-        // CONFIG is often closed: then no more than every second is claimed
-        let fsync = link.send(&["CONFIG", "GET", "appendfsync"], None).await.ok();
-        let fsync = fsync.and_then(|pair| Reply::new(pair).ok()).and_then(|mut pair| {
-            pair.value();
-            pair.text().ok()
-        });
-        let server = match text {
-            Some(text) => info::check(&text, fsync.as_deref())?,
-            None => Server::hidden(),
-        };
+        let server = look(&link).await?;
         let queue = Self { link: Arc::new(link), server: Arc::new(server) };
         queue.check_layout().await?;
         Ok(queue)
@@ -71,6 +57,25 @@ impl RedisQueue {
                 found.escape_debug()
             ))),
         }
+    }
+}
+
+/// What the server says of itself now.
+pub(crate) async fn look(link: &Link) -> Result<Server, QueueError> {
+    let text = match link.try_send(&["INFO", "everything"]).await? {
+        Ok(text) => Some(Reply::single(text).text()?),
+        Err(error) if error.code() == Some("NOPERM") => None,
+        Err(error) => return Err(at_connect(&error, &link.target)),
+    };
+    // CONFIG is often closed: then no more than every second is claimed
+    let fsync = link.send(&["CONFIG", "GET", "appendfsync"], None).await.ok();
+    let fsync = fsync.and_then(|pair| Reply::new(pair).ok()).and_then(|mut pair| {
+        pair.value();
+        pair.text().ok()
+    });
+    match text {
+        Some(text) => info::check(&text, fsync.as_deref()),
+        None => Ok(Server::hidden()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     info::Server,
     link::Link,
     list,
-    open::LAYOUT,
+    open::{self, LAYOUT},
     queues,
     reply::Reply,
     script::{self, Call},
@@ -78,11 +78,14 @@ impl Queue for RedisQueue {
         wait::look(self, queue, id, false).await
     }
 
+    /// Of a server that does not answer, what it said at connect.
     async fn info(&self) -> Result<BackendInfo, QueueError> {
-        let name = format!("{} at {}", self.server.name, self.link.target.shown);
-        let mut info = BackendInfo::new(name, Capabilities::all(), self.server.durability.clone());
+        let now = open::look(&self.link).await;
+        let server = now.unwrap_or_else(|_| (*self.server).clone());
+        let name = format!("{} at {}", server.name, self.link.target.shown);
+        let mut info = BackendInfo::new(name, Capabilities::all(), server.durability);
         info.layout = Some(LAYOUT.to_string());
-        info.warnings.clone_from(&self.server.warnings);
+        info.warnings = server.warnings;
         Ok(info)
     }
 

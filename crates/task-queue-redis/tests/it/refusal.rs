@@ -20,6 +20,9 @@ async fn a_full_server_refuses_enqueues_and_drains() {
     }
     server.say(&["config", "set", "maxmemory", "1"]);
     assert_eq!(put(&queue, "b", options()).await, Enqueued::Full);
+    // whoever looked for why was told that all was ready
+    let warnings = async || queue.info().await.unwrap().warnings.concat();
+    assert!(warnings().await.contains("its memory is full"), "{}", warnings().await);
     let worker = Incarnation::new();
     let mut next = claim(worker, 1);
     next.max_tasks = 4;
@@ -40,6 +43,7 @@ async fn a_full_server_refuses_enqueues_and_drains() {
     assert_eq!((stats.live(), stats.completed, stats.cancelled), (0, 4, 1), "{stats:?}");
     assert_eq!(put(&queue, "b", options()).await, Enqueued::Full);
     server.say(&["config", "set", "maxmemory", "0"]);
+    assert!(!warnings().await.contains("its memory is full"), "{}", warnings().await);
     assert_eq!(put(&queue, "b", options()).await, Enqueued::Queued);
 }
 
