@@ -71,8 +71,10 @@ async fn all(
                 Err(error) => broken = Some(error),
             }
         }
+        let mut full = Vec::new();
         for (number, answer) in numbers.into_iter().zip(queue.enqueue_messages(messages).await?) {
             match answer {
+                Ok(Enqueued::Full) => full.push(number),
                 Ok(Enqueued::Queued) => done.enqueued += 1,
                 Ok(Enqueued::Exists { same: true, .. }) => done.already_there += 1,
                 Ok(answer) => {
@@ -86,6 +88,10 @@ async fn all(
                 Err(error) => return Err(error.into()),
             }
         }
+        for lines in full.chunk_by(|one, next| one + 1 == *next) {
+            done.refused += lines.len() as u64;
+            tell(no_room(lines))?;
+        }
         if let Some(error) = broken {
             return Err(Trouble::Input(error));
         }
@@ -97,13 +103,22 @@ fn refused(number: u64, why: String, wrong_input: bool) -> Answer {
     Answer::Refused(Refusal { what: format!("line {number}"), why, wrong_input })
 }
 
+/// Of lines that follow each other, since where one has no room mostly the next has none.
+fn no_room(lines: &[u64]) -> Answer {
+    let what = match lines {
+        [line] => format!("line {line}"),
+        _ => format!("lines {}-{}", lines[0], lines[lines.len() - 1]),
+    };
+    let why = "the queue is full; import these again when it has drained".into();
+    Answer::Refused(Refusal { what, why, wrong_input: false })
+}
+
 fn why(answer: &Enqueued) -> String {
     match answer {
         Enqueued::Exists { status, .. } => format!(
             "a task of this id with other params is there and is {status}; give this one another id, or delete that one"
         ),
         Enqueued::DuplicateOf(owner) => format!("task {owner} is live and holds its unique key"),
-        Enqueued::Full => "the queue is full; import the same again when it has drained".into(),
         other => format!("the queue answered {other:?}"),
     }
 }

@@ -78,6 +78,11 @@ async fn what_the_queue_refuses_ends_with_six_and_says_why() {
     server.run(&["delete", "a"]).exits(6).says(&["PENDING", "cancel"]);
     server.queue().await.control(&Name::DEFAULT_QUEUE, Command::Limit(Some(1))).await.unwrap();
     server.run(&["enqueue", "double", "2"]).exits(6).says(&["full"]);
+    // a full queue was told with a line for each of three thousand
+    let lines = "{\"task\": \"double\"}\n".repeat(100);
+    let refused =
+        server.run_with(&["import", "-"], &lines).exits(6).says(&["lines ", "-100: the queue is full"]);
+    assert!(refused.err.lines().count() < 20, "{}", refused.err);
     server.work(1).await;
     server.run(&["cancel", "a"]).exits(6).says(&["COMPLETED"]);
 }

@@ -51,6 +51,9 @@ fn ended(record: &ResultMessage, view: &View) -> Vec<String> {
         when.push_str(&format!("; its worker died under it {}", times(record.crashes)));
     }
     let mut lines = vec![when];
+    if says_so {
+        lines.push("how each worker ended: the orchestrator's log, in its lines `ended`".into());
+    }
     if record.errors.len() > 1 {
         lines.push(format!("each attempt: {}", again(record, "status")));
     }
