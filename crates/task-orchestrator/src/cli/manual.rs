@@ -12,8 +12,12 @@ use clap_mangen::{
 const FLAGS: &str = "\n{usage-heading} {usage}\n\n{all-args}\n";
 
 /// How a paragraph of the help begins, and the section that it becomes.
-const SECTIONS: &[(&str, &str)] =
-    &[("Examples:", "EXAMPLES"), ("Exit codes:", "EXIT STATUS"), ("TERM or INT:", "SIGNALS")];
+const SECTIONS: &[(&str, &str)] = &[
+    ("Examples:", "EXAMPLES"),
+    ("Environment:", "ENVIRONMENT"),
+    ("Exit codes:", "EXIT STATUS"),
+    ("TERM or INT:", "SIGNALS"),
+];
 
 /// Of a command whose help has this template.
 pub(super) fn page(command: Command, template: &str) -> io::Result<Vec<u8>> {

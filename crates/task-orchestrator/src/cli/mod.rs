@@ -156,6 +156,8 @@ mod tests {
             "  myprogram \\-n 4 \\-q localhost:6379",
             ".SH \"WHAT RUNS\"",
             "TASK_CONCURRENCY",
+            ".SH ENVIRONMENT",
+            "REDIS_PASSWORD_FILE",
             ".SH \"EXIT STATUS\"",
             "130 and 143",
             ".SH SIGNALS",

@@ -11,6 +11,8 @@ macro_rules! rest {
 
 {all-args}
 
+Environment: what stands beside the flags; REDIS_PASSWORD, or the file that REDIS_PASSWORD_FILE names, is the password of
+a queue that has none in it.
 Exit codes: 0 done, or stopped cleanly; 1 a task FAILED or was CANCELLED (--drain); 2 a wrong flag, file or line of
 the input; 3 the queue can't be reached or refuses us; 130 and 143 a batch cut short by INT or TERM.
 TERM or INT: what runs may go on for --grace, the rest is given back; a second one: now. HUP: a rolling restart.

@@ -17,6 +17,8 @@ Examples:
 
 {all-args}
 
+Environment: what stands beside the flags; REDIS_PASSWORD, or the file that REDIS_PASSWORD_FILE names, is the password of
+a queue that has none in it.
 Exit codes: 0 stopped cleanly, or drained; 1 a task FAILED or was CANCELLED (--drain); 2 a wrong flag or file;
 3 the queue can't be reached or refuses us; 130 and 143 a drain cut short by INT or TERM.
 TERM or INT: what runs may go on for --grace, the rest is given back; a second one: now. TSTP: claim nothing more;
