@@ -48,7 +48,7 @@ pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Res
     let shown = without_password(url);
     if cfg!(not(feature = "tls")) && url.starts_with("rediss://") {
         return Err(QueueError::invalid(format!(
-            "`{shown}` wants TLS, and this program was built without `tls`"
+            "`{shown}` wants TLS, and this program was built without it; build it with the feature `tls` of task-queue-redis"
         )));
     }
     let full = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };

@@ -38,7 +38,10 @@ impl WorkerSettings {
 /// The flag, else the variable.
 fn number(flag: Option<u32>, variable: &str, around: &Surroundings<'_>) -> Result<Option<u32>, Mistake> {
     let read = |value: String| {
-        let wrong = || Mistake(format!("{variable}={}: this is no whole number", value.escape_debug()));
+        let wrong = || {
+            let value = value.escape_debug();
+            Mistake(format!("{variable}={value}: this is no whole number; write one, such as 4, or unset it"))
+        };
         value.parse().map_err(|_| wrong())
     };
     flag.map_or_else(|| around.env(variable).map(read).transpose(), |flag| Ok(Some(flag)))
