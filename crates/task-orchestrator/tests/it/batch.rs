@@ -8,7 +8,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::json;
 use task_testkit::RedisServer;
-use task_tests::Ran;
+use task_tests::{Ran, eventually};
 
 use crate::folder;
 
@@ -120,6 +120,21 @@ fn tasks_are_read_from_stdin_too() {
     drop(stdin);
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.results.len()), (Some(0), 1), "{}", ran.stderr);
+}
+
+#[test]
+fn a_batch_that_is_told_to_restart_its_workers_says_that_they_are_parts_of_it() {
+    // the line named `memory:`, on any queue that lives in its process
+    let tasks = "[tasks.up]\ncommand = [\"sh\", \"-c\", \"touch up; exec sleep 60\"]\n";
+    let folder = folder().file("tasks.toml", tasks).file("jobs.jsonl", "{\"task\": \"up\"}\n");
+    let running = folder.start(&format!("--grace 100ms {DRAIN}"));
+    eventually("its task runs", || folder.path("up").exists().then_some(()));
+    running.signal(Signal::HUP);
+    eventually("it says so", || {
+        running.stderr().contains("the workers of this queue are parts of this process").then_some(())
+    });
+    running.signal(Signal::INT);
+    assert_eq!(running.end().code, Some(130), "the restart ended nothing");
 }
 
 #[test]
