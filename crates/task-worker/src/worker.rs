@@ -201,9 +201,9 @@ impl TaskWorker {
         let queues: Vec<&str> = self.settings.queues.iter().map(|(name, _)| name.as_str()).collect();
         let names: Vec<&str> = self.registry.names().map(Name::as_str).collect();
         tracing::info!(
-            worker = self.settings.label,
-            queues = queues.join(" "),
-            tasks = names.join(" "),
+            worker = %self.settings.label,
+            queues = %queues.join(","),
+            tasks = %names.join(","),
             "works"
         );
     }
