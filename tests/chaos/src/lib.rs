@@ -9,12 +9,14 @@ use std::{
     io::{self, Write as _},
     path::Path,
     str::FromStr,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Microseconds since 1970 by this machine's clock.
+use rustix::time::{ClockId, clock_gettime};
+
+/// Microseconds by the clock of this machine that nobody can set, the same in all processes.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
 }
 
 /// What happened to a run.

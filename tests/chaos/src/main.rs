@@ -9,6 +9,7 @@ use std::{
 };
 
 use chaos::{Event, Ledger, Line};
+use task_queue_redis::RedisQueue;
 use task_worker::prelude::*;
 
 /// Notes what happened.
@@ -98,6 +99,29 @@ async fn tasks() -> TaskRegistry {
         .register(Spin::task())
 }
 
+/// A worker as a user builds it who wants another lease than the default; in milliseconds, with the time between two
+/// heartbeats.
+async fn bare(queue: &str, lease: u64, heartbeat: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let queue = TaskQueue::new(RedisQueue::connect(queue).await?);
+    let worker = TaskWorker::from_env(queue, tasks().await)?;
+    let (lease, heartbeat) = (Duration::from_millis(lease), Duration::from_millis(heartbeat));
+    Ok(worker.lease(lease).heartbeat_interval(heartbeat).run().await?)
+}
+
+/// `chaos-tasks bare QUEUE LEASE HEARTBEAT` is such a worker; else it is orchestrator and worker in one.
 fn main() -> ExitCode {
-    task_orchestrator::run(tasks)
+    let words: Vec<String> = std::env::args().collect();
+    let [_, word, queue, lease, heartbeat] = &words[..] else { return task_orchestrator::run(tasks) };
+    if word != "bare" {
+        return task_orchestrator::run(tasks);
+    }
+    let millis = |text: &str| text.parse().expect("milliseconds");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match runtime.block_on(bare(queue, millis(lease), millis(heartbeat))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

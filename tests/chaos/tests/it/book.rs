@@ -9,6 +9,8 @@ use std::{
 
 use chaos::{Event, Line};
 
+use crate::entry::Where;
+
 /// What was read so far.
 pub(crate) struct Book {
     path: PathBuf,
@@ -16,11 +18,13 @@ pub(crate) struct Book {
     pub(crate) lines: Vec<Line>,
     /// Tasks that a run of has come to its end.
     pub(crate) ended: BTreeSet<String>,
+    /// How many of these apps enqueued into each named queue, and how many follow-ups there are.
+    pub(crate) ended_in: [usize; 4],
 }
 
 impl Book {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, read: 0, lines: Vec::new(), ended: BTreeSet::new() }
+        Self { path, read: 0, lines: Vec::new(), ended: BTreeSet::new(), ended_in: [0; 4] }
     }
 
     /// Reads what came to it.
@@ -36,8 +40,8 @@ impl Book {
         self.read += whole as u64;
         for line in text[..whole].lines() {
             let line: Line = line.parse().map_err(io::Error::other)?;
-            if line.event == Event::End {
-                self.ended.insert(line.id.clone());
+            if line.event == Event::End && self.ended.insert(line.id.clone()) {
+                self.ended_in[Where::of(&line.id).map_or(3, |queue| queue as usize)] += 1;
             }
             self.lines.push(line);
         }

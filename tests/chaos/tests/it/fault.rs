@@ -6,7 +6,7 @@ use chaos::now;
 use fastrand::Rng;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::block_in_place, time::sleep};
 
-use crate::{proxy::Weather, stage::Stage, system};
+use crate::{crew::Part, proxy::Weather, stage::Stage, system};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident: $words:literal,)*) => {
@@ -41,7 +41,7 @@ faults! {
     HalfOpen: "all connections half open",
     ReplyLost: "half of all connections lose a reply",
     ServerKilled: "kill -9 of redis-server, back after 1 s",
-    ServerRestarted: "kill -9 of redis-server, ten times at once",
+    ServerRestarted: "kill -9 of redis-server, ten or fifty times at once",
     ServerStalled: "redis-server stopped for longer than a lease",
     MemoryFull: "redis-server out of memory",
     DiskFull: "a full disk under redis-server",
@@ -50,6 +50,7 @@ faults! {
     ClockForward: "the server's clock a minute ahead",
     ClockBack: "the server's clock three seconds back",
     ClockFarBack: "the server's clock two minutes back, and ahead again",
+    WorkersClocks: "the workers' clocks an hour ahead, an hour back, and right",
     SlowReader: "a client that asks for much and reads nothing",
     CoresBusy: "every core busy for longer than a lease",
 }
@@ -92,11 +93,16 @@ impl Fault {
                     victims.push(*worker);
                 }
             }
-            Self::LoneWorkerKilled => victims.push(stage.fleet.kill_lone()),
-            Self::OrchestratorKilled => stage.fleet.replace_service(),
+            Self::LoneWorkerKilled => {
+                let part = rng.choice(Part::ALL).expect("there are some");
+                victims.push(stage.fleet.kill_lone(part));
+            }
+            Self::OrchestratorKilled => {
+                stage.fleet.replace_service(rng.choice(Part::ALL).expect("there are some"));
+            }
             Self::AllKilled => victims = stage.fleet.kill_all(),
             Self::WorkerFrozen => {
-                let all = [stage.fleet.workers(), vec![stage.fleet.lone_worker()]].concat();
+                let all = [stage.fleet.workers(), stage.fleet.lone_workers()].concat();
                 victims.extend(rng.choice(&all));
                 stage.fleet.freeze(&victims);
                 sleep(2 * LEASE).await;
@@ -139,7 +145,7 @@ impl Fault {
                 stage.server.may_have_lost(at);
             }
             Self::ServerRestarted => {
-                for _ in 0..10 {
+                for _ in 0..stage.scale.restarts {
                     block_in_place(|| {
                         stage.server.kill();
                         stage.server.start_again();
@@ -182,6 +188,13 @@ impl Fault {
                 stage.set_clock(-120_000);
                 sleep(Duration::from_secs(3)).await;
                 stage.set_clock(120_000);
+            }
+            Self::WorkersClocks => {
+                for ahead in [3600, -3600, 0] {
+                    let clock = stage.fleet.crew.clock.as_ref().expect("the stage knew of it");
+                    clock.set(ahead);
+                    stage.progress(50).await;
+                }
             }
             Self::SlowReader => {
                 let mut reader = TcpStream::connect(stage.proxy.url()).await.unwrap();

@@ -7,7 +7,7 @@ use serde_json::json;
 use task_core::{Command, Queue as _, RetryPolicy, TaskQueue};
 
 use crate::{
-    load::{Cancel, Entry, Kind},
+    entry::{Cancel, Entry, Kind, Replay, Where},
     stage::{Q, Stage},
 };
 
@@ -30,12 +30,18 @@ pub(crate) fn entries() -> impl Iterator<Item = Entry> {
         WAYS.iter().enumerate().map(move |(place, way)| Entry {
             id: id(round, way),
             kind: if *way == "retried" { Kind::Flaky(1) } else { Kind::Quick },
+            queue: Where::Tasks,
             priority: 50,
-            delayed: *way == "delayed",
+            delay: (*way == "delayed").then_some(DELAY),
+            expires: None,
+            unique: None,
             app: usize::MAX,
             batch: round * WAYS.len() + place,
+            sent: 0,
             acked: Some(now()),
+            duplicate_of: None,
             cancel: Cancel::NotAsked,
+            replay: Replay::NotAsked,
         })
     })
 }

@@ -10,7 +10,7 @@ use task_queue_redis::RedisQueue;
 use task_testkit::RedisServer;
 use task_tests::{PATIENCE, eventually};
 
-use crate::{book::Book, fleet::Fleet, run::ALWAYS, system};
+use crate::{book::Book, crew::Crew, fleet::Fleet, run::ALWAYS, scale::SMALL, system};
 
 /// Processes with a server of their own, and nothing to do but what they are given.
 struct Service {
@@ -23,9 +23,9 @@ struct Service {
 impl Service {
     async fn start() -> Self {
         let server = RedisServer::start(ALWAYS);
-        let fleet = Fleet::start(&server.url());
+        let fleet = Fleet::start(Crew::new(&server.url(), SMALL.concurrency, false));
         let queue = TaskQueue::new(RedisQueue::connect(&server.url()).await.unwrap());
-        Self { server, book: Book::new(fleet.ledger()), fleet, queue }
+        Self { server, book: Book::new(fleet.crew.ledger()), fleet, queue }
     }
 
     /// A task that runs for longer than it takes to kill its process.
@@ -50,7 +50,7 @@ async fn the_tasks_of_a_worker_that_dies_under_its_orchestrator_run_again_within
     for id in (0..).map(|number| format!("t{number}")) {
         let task = service.enqueue(&id).await;
         let pid = service.start_of(&id, 1).pid;
-        if pid != service.fleet.lone_worker() {
+        if !service.fleet.lone_workers().contains(&pid) {
             let killed = now();
             system::kill(pid);
             took.push(Duration::from_micros(service.start_of(&id, 2).at - killed));

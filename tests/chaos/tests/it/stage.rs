@@ -17,10 +17,17 @@ use tokio::{
 
 use crate::{
     book::Book,
+    crew::Crew,
+    entry::{Entry, Where},
+    evidence::Evidence,
+    fault::Injected,
     fleet::Fleet,
-    load::{App, Entry, Shared},
+    load::{App, Shared},
     primary::Primary,
+    progress::PROGRESS,
     proxy::Proxy,
+    report::is_made_good,
+    scale::Scale,
 };
 
 pub(crate) const Q: Name = Name::DEFAULT_QUEUE;
@@ -31,11 +38,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 const LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Stage {
+    pub(crate) evidence: Evidence,
     pub(crate) server: Primary,
     pub(crate) proxy: Proxy,
     pub(crate) fleet: Fleet,
     pub(crate) book: Arc<Mutex<Book>>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) scale: &'static Scale,
     pub(crate) clock_was_set: bool,
     apps: Vec<JoinHandle<Vec<Entry>>>,
     stop: watch::Sender<bool>,
@@ -44,11 +53,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// A server with these arguments, with two apps whose tasks follow from the seed.
-    pub(crate) async fn open(seed: u64, args: &[&str]) -> Self {
+    pub(crate) async fn open(seed: u64, args: &[&str], scale: &'static Scale, own_clock: bool) -> Self {
         let server = Primary::start(args);
         let proxy = Proxy::before(server.port()).await;
-        let fleet = Fleet::start(&proxy.url());
-        let book = Arc::new(Mutex::new(Book::new(fleet.ledger())));
+        let fleet = Fleet::start(Crew::new(&proxy.url(), scale.concurrency, own_clock));
+        let book = Arc::new(Mutex::new(Book::new(fleet.crew.ledger())));
         let (shared, stop) = (Arc::new(Shared::default()), watch::Sender::new(false));
         let reading = tokio::spawn(read(book.clone(), shared.clone()));
         let mut apps = Vec::new();
@@ -56,9 +65,22 @@ impl Stage {
             let queue = TaskQueue::new(RedisQueue::connect(&proxy.url()).await.unwrap());
             let rng = Rng::with_seed(seed.wrapping_add(number));
             let (shared, stop) = (shared.clone(), stop.subscribe());
-            apps.push(tokio::spawn(App { number: number as usize, queue, rng, shared, stop }.live()));
+            apps.push(tokio::spawn(App { number: number as usize, queue, rng, scale, shared, stop }.live()));
         }
-        Self { server, proxy, fleet, book, shared, clock_was_set: false, apps, stop, reading }
+        let evidence = Evidence::of(seed, fleet.crew.folder());
+        Self {
+            evidence,
+            server,
+            proxy,
+            fleet,
+            book,
+            shared,
+            scale,
+            clock_was_set: false,
+            apps,
+            stop,
+            reading,
+        }
     }
 
     /// The queue as somebody sees it whom no fault concerns.
@@ -68,7 +90,9 @@ impl Stage {
 
     /// Sets the server's clock ahead, or back, by so many milliseconds, as far as the queue sees it.
     pub(crate) fn set_clock(&mut self, by: i64) {
-        self.server.command(&["hincrby", "tf:{tasks}:meta", "skew", &by.to_string()]);
+        for queue in Where::ALL {
+            self.server.command(&["hincrby", &key(queue, "meta"), "skew", &by.to_string()]);
+        }
         self.clock_was_set = true;
     }
 
@@ -76,6 +100,28 @@ impl Stage {
     pub(crate) async fn progress(&self, more: usize) {
         let target = self.shared.ended.load(Ordering::Relaxed) + more;
         self.until("tasks are run", || self.shared.ended.load(Ordering::Relaxed) >= target).await;
+    }
+
+    /// Waits until more of each named queue was run.
+    pub(crate) async fn progress_everywhere(&self) {
+        let ended = |queue: Where| self.shared.ended_in[queue as usize].load(Ordering::Relaxed);
+        let before = Where::ALL.map(ended);
+        for queue in Where::ALL {
+            let what = format!("tasks of {} are run", queue.name());
+            self.until(&what, || ended(queue) > before[queue as usize]).await;
+        }
+    }
+
+    /// Waits until the tasks of the victims run again, for as long as a lease and some more: of a task that was cancelled
+    /// meanwhile nothing comes.
+    pub(crate) async fn made_good(&self, injected: &Injected) {
+        let end = Instant::now() + Duration::from_secs(16);
+        while !injected.victims.is_empty() && Instant::now() < end {
+            if is_made_good(injected, &self.book.lock().unwrap().lines) {
+                return;
+            }
+            sleep(Duration::from_millis(200)).await; // as nobody tells
+        }
     }
 
     pub(crate) async fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
@@ -96,48 +142,55 @@ impl Stage {
         entries
     }
 
-    /// Waits until every task is final, and answers how the queue stands then.
-    pub(crate) async fn drained(&self) -> QueueStats {
+    /// Waits until every task is final, and answers how the named queues stand then.
+    pub(crate) async fn drained(&self) -> Vec<QueueStats> {
         let (queue, end) = (self.direct().await, Instant::now() + PATIENCE);
-        loop {
+        let mut all = Vec::new();
+        for name in Where::ALL.map(Where::name) {
             // stats do housekeeping, so they are asked only now and then: workers must not depend on them
-            let stats = queue.stats(&Q).await.unwrap();
-            if stats.live() == 0 {
-                return stats;
+            let mut stats = queue.stats(&name).await.unwrap();
+            while stats.live() > 0 {
+                if Instant::now() > end {
+                    let mut filter = Filter::new(20);
+                    filter.status = Some(TaskStatus::Running);
+                    let running = queue.list(&name, filter).await.unwrap().tasks;
+                    panic!("stuck: {stats:#?}\n{running:#?}\n{}", self.fleet.log());
+                }
+                sleep(Duration::from_secs(1)).await;
+                stats = queue.stats(&name).await.unwrap();
             }
-            if Instant::now() > end {
-                let mut filter = Filter::new(20);
-                filter.status = Some(TaskStatus::Running);
-                let running = queue.list(&Q, filter).await.unwrap().tasks;
-                panic!("stuck: {stats:#?}\n{running:#?}\n{}", self.fleet.log());
-            }
-            sleep(Duration::from_secs(1)).await;
+            all.push(stats);
         }
+        all
     }
 
     /// Everything that the queue knows.
     pub(crate) async fn records(&self) -> BTreeMap<String, ResultMessage> {
-        let (queue, mut records, mut cursor) = (self.direct().await, BTreeMap::new(), None);
-        loop {
-            let mut filter = Filter::new(1000);
-            filter.cursor = cursor;
-            let page = queue.list(&Q, filter).await.unwrap();
-            for record in page.tasks {
-                let twice = records.insert(record.id.to_string(), record);
-                assert!(twice.is_none(), "listed twice: {twice:?}");
-            }
-            cursor = page.next;
-            if cursor.is_none() {
-                return records;
+        let (queue, mut records) = (self.direct().await, BTreeMap::new());
+        for name in Where::ALL.map(Where::name) {
+            let mut cursor = None;
+            loop {
+                let mut filter = Filter::new(1000);
+                filter.cursor = cursor;
+                let page = queue.list(&name, filter).await.unwrap();
+                for record in page.tasks {
+                    let twice = records.insert(record.id.to_string(), record);
+                    assert!(twice.is_none(), "listed twice: {twice:?}");
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
             }
         }
+        records
     }
 
     /// What contradicts itself in the store now.
     pub(crate) fn contradictions(&self) -> Vec<String> {
         let script = include_str!("keyspace.lua");
-        let said = self.server.command(&["eval", script, "1", "tf:{tasks}"]);
-        said.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        let said = Where::ALL.map(|queue| self.server.command(&["eval", script, "1", &base(queue)]));
+        said.iter().flat_map(|said| said.lines()).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
     /// Ends the workers, lets a week and more pass, and answers which structures are left that should not be.
@@ -148,31 +201,49 @@ impl Stage {
             assert!(code.is_none_or(|code| code == 0), "{code:?}: {said}");
         }
         let redis = RedisQueue::connect(&self.server.url()).await.unwrap();
-        for _ in 0..3 {
-            redis.advance_clock(&Q, Duration::from_secs(3 * 24 * 3600), true).await.unwrap();
-            redis.stats(&Q).await.unwrap();
-        }
-        let end = Instant::now() + PATIENCE;
-        while self.server.command(&["hlen", "tf:{tasks}:tasks"]) != "0" {
-            assert!(Instant::now() < end, "records stay: {}", self.server.command(&["keys", "*"]));
-            redis.stats(&Q).await.unwrap();
-        }
-        let bounded = ["meta", "run", "state", "wake"];
-        let keys = self.server.command(&["keys", "tf:{tasks}:*"]);
-        let left = keys.lines().filter(|key| {
-            let structure = key.strip_prefix("tf:{tasks}:").unwrap();
-            // what has an end of its own is no leak
-            !bounded.contains(&structure) && self.server.command(&["pttl", key]) == "-1"
-        });
-        let mut left: Vec<String> = left.map(str::to_owned).collect();
-        for (hash, most) in [("run", 1), ("state", 1), ("meta", 32)] {
-            let length = self.server.command(&["hlen", &format!("tf:{{tasks}}:{hash}")]);
-            if length.parse::<usize>().unwrap() > most {
-                left.push(format!("{hash} with {length} fields"));
-            }
+        let mut left = Vec::new();
+        for queue in Where::ALL {
+            left.extend(left_over(&self.server, &redis, queue).await);
         }
         left
     }
+}
+
+/// What all keys of a named queue begin with.
+fn base(queue: Where) -> String {
+    format!("tf:{{{}}}", queue.name())
+}
+
+fn key(queue: Where, structure: &str) -> String {
+    format!("{}:{structure}", base(queue))
+}
+
+/// Lets a week and more pass.
+async fn left_over(server: &Primary, redis: &RedisQueue, queue: Where) -> Vec<String> {
+    let name = queue.name();
+    for _ in 0..3 {
+        redis.advance_clock(&name, Duration::from_secs(3 * 24 * 3600), true).await.unwrap();
+        redis.stats(&name).await.unwrap();
+    }
+    let end = Instant::now() + PATIENCE;
+    while server.command(&["hlen", &key(queue, "tasks")]) != "0" {
+        assert!(Instant::now() < end, "records stay: {}", server.command(&["keys", "*"]));
+        redis.stats(&name).await.unwrap();
+    }
+    let bounded = ["meta", "run", "state", "wake"].map(|structure| key(queue, structure));
+    let keys = server.command(&["keys", &key(queue, "*")]);
+    let left = keys.lines().filter(|key| {
+        // what has an end of its own is no leak
+        !bounded.iter().any(|bounded| bounded == key) && server.command(&["pttl", key]) == "-1"
+    });
+    let mut left: Vec<String> = left.map(str::to_owned).collect();
+    for (hash, most) in [("run", 1), ("state", 1), ("meta", 32)] {
+        let length = server.command(&["hlen", &key(queue, hash)]);
+        if length.parse::<usize>().unwrap() > most {
+            left.push(format!("{hash} with {length} fields"));
+        }
+    }
+    left
 }
 
 async fn read(book: Arc<Mutex<Book>>, shared: Arc<Shared>) {
@@ -180,9 +251,12 @@ async fn read(book: Arc<Mutex<Book>>, shared: Arc<Shared>) {
         let ended = {
             let mut book = book.lock().unwrap();
             book.read().unwrap();
+            for (shared, ended) in shared.ended_in.iter().zip(book.ended_in) {
+                shared.store(ended, Ordering::Relaxed);
+            }
             book.ended.len()
         };
-        shared.ended.store(ended, Ordering::Relaxed);
+        PROGRESS.ended(ended - shared.ended.swap(ended, Ordering::Relaxed));
         sleep(LOOK).await;
     }
 }
