@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use task_worker::{
 };
 use tokio::sync::Notify;
 
-use crate::{Number, SOON, eventually, in_time, memory};
+use crate::{Mail, Number, SOON, eventually, in_time, memory};
 
 fn numbers() -> TaskRegistry {
     TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) })
@@ -213,27 +213,29 @@ async fn a_worker_told_to_stop_twice_gives_back_at_once_what_it_runs_whether_it_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_is_dropped_starts_nothing_more_of_what_waits_in_it() {
-    // what ran its attempts went on with those that waited for a slot
-    let (queue, starts) = (memory(), Arc::new(AtomicU32::new(0)));
-    let (count, many) = (starts.clone(), Arc::new(Notify::new()));
-    let told = many.clone();
-    let registry = TaskRegistry::new().register_fn(move |number: Number, _| {
-        if count.fetch_add(1, Ordering::SeqCst) == 300 {
-            told.notify_one();
-        }
-        async move { Ok(number.n) }
+    // what ran its attempts went on with those that waited for a thread
+    let (queue, starts, ends) = (memory(), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (begun, gate) = (starts.clone(), Arc::new(OnceLock::new()));
+    let (ended, waits) = (ends.clone(), gate.clone());
+    let registry = TaskRegistry::new().register_blocking(move |number: Number, _| {
+        begun.fetch_add(1, Ordering::SeqCst);
+        waits.wait();
+        ended.fetch_add(1, Ordering::SeqCst);
+        Ok(number.n)
     });
-    queue.enqueue_many((0..1000).map(|n| Number { n })).await.unwrap();
-    queue.enqueue_many((0..1000).map(|n| Number { n })).await.unwrap();
-    let running = tokio::spawn(TaskWorker::new(queue.clone(), registry).concurrency(1).run());
-    in_time(many.notified()).await;
+    // with a task of another kind it takes more than it has threads for
+    let registry = registry.register_fn(|_: Mail, _| async { Ok(()) });
+    queue.enqueue_many((0..100).map(|n| Number { n })).await.unwrap();
+    let worker = TaskWorker::new(queue.clone(), registry).concurrency(100).blocking_concurrency(1);
+    let running = tokio::spawn(worker.run());
+    eventually(async || (starts.load(Ordering::SeqCst) > 0).then_some(())).await;
     running.abort();
     assert!(in_time(running).await.unwrap_err().is_cancelled());
-    // one attempt may be on its way at that moment; what comes after it had time enough for all that waited
-    let at_the_end = starts.load(Ordering::SeqCst);
-    for _ in 0..10_000 {
-        tokio::task::yield_now().await;
+    gate.set(()).unwrap();
+    // so that each of them could have started after the one before
+    for _ in 0..200 {
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
     }
-    let more = starts.load(Ordering::SeqCst) - at_the_end;
-    assert!(at_the_end < 2000 && more <= 1, "{more} more after {at_the_end}");
+    eventually(async || (ends.load(Ordering::SeqCst) == starts.load(Ordering::SeqCst)).then_some(())).await;
+    assert_eq!(starts.load(Ordering::SeqCst), 1);
 }
