@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    io::Write as _,
     ops::{Deref, DerefMut, Range},
     path::PathBuf,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -26,6 +28,8 @@ const KEPT_BACK: Duration = Duration::from_secs(3);
 pub(crate) struct Primary {
     server: RedisServer,
     args: Vec<String>,
+    /// Where its log is, since it was last seen alive.
+    logs: PathBuf,
     /// With the proxy that it follows the server through.
     replica: Option<(RedisServer, Proxy)>,
     /// When it may have lost what it acknowledged.
@@ -37,7 +41,7 @@ impl Primary {
         system::survive_a_full_disk();
         let server = RedisServer::start(args);
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { server, args, replica: None, losses: Vec::new() }
+        Self { server, args, logs: PathBuf::new(), replica: None, losses: Vec::new() }
     }
 
     /// It was killed at that time, and is back.
@@ -47,11 +51,35 @@ impl Primary {
         }
     }
 
+    /// Ends it as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.logs = self.log_folder();
+        self.server.kill();
+    }
+
+    /// Starts it again, with its log mended first, as its operator does. A write that the crash cut off may leave half of a
+    /// script's effects in the log. Redis 7.0 passes over them when it starts, leaves them where they are, and carries
+    /// them out at the start after that.
+    pub(crate) fn start_again(&mut self) {
+        let manifest = self.logs.join("appendonly.aof.manifest");
+        let mut check = Command::new("redis-check-aof");
+        check.arg("--fix").arg(manifest).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut check = check.spawn().expect("redis-check-aof comes with redis-cli");
+        check.stdin.take().expect("a pipe").write_all(b"y\n").ok(); // it asks only if there is something to mend
+        let said = check.wait_with_output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+        self.server.start_again();
+    }
+
+    fn log_folder(&self) -> PathBuf {
+        let folder = self.server.command(&["config", "get", "dir"]).lines().nth(1).map(PathBuf::from);
+        folder.expect("a folder").join("appendonlydir")
+    }
+
     /// The log that it appends to can't grow by more than a page any more.
-    pub(crate) fn fill_disk(&self) {
-        let folder =
-            self.server.command(&["config", "get", "dir"]).lines().nth(1).map(PathBuf::from).unwrap();
-        let files = fs::read_dir(folder.join("appendonlydir")).unwrap();
+    pub(crate) fn fill_disk(&mut self) {
+        self.logs = self.log_folder();
+        let files = fs::read_dir(&self.logs).unwrap();
         let largest = files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
         self.limit_files(Some(largest + 4096));
     }
@@ -61,7 +89,7 @@ impl Primary {
         if self.server.is_running() {
             self.limit_files(None);
         } else {
-            self.server.start_again();
+            self.start_again();
         }
     }
 
