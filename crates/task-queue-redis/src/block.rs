@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::redis::{Cmd, Value};
 use task_core::QueueError;
 use tokio::time::timeout;
 
 use crate::{
-    dial::Dialed,
-    error::{at_connect, meaning},
+    error::{at_connect, meaning, unanswered},
     link::Link,
+    reply::Reply,
+    wire::{Connection, Request, Value},
 };
 
 /// How much later than its own timeout a blocking command may answer before its connection is given up.
@@ -22,19 +22,19 @@ const KEPT: usize = 16;
 
 /// Connections that waited, and are kept for the next that waits.
 #[derive(Default)]
-pub(crate) struct Idle(Mutex<Vec<Dialed>>);
+pub(crate) struct Idle(Mutex<Vec<Connection>>);
 
 impl Idle {
-    fn take(&self) -> Option<Dialed> {
+    fn take(&self) -> Option<Connection> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|dialed| !dialed.is_closed());
+        idle.retain_mut(Connection::is_usable);
         idle.pop()
     }
 
-    fn keep(&self, dialed: Dialed) {
+    fn keep(&self, connection: Connection) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
-            idle.push(dialed);
+            idle.push(connection);
         }
     }
 }
@@ -44,28 +44,38 @@ impl Link {
     /// was, or none when the time is over. Not cancel safe: a dropped future closes the connection, and an element that
     /// was on its way is lost.
     pub(crate) async fn block(&self, lists: &[String], wait: Duration) -> Result<Option<String>, QueueError> {
-        let mut dialed = match self.idle.take() {
-            Some(dialed) => dialed,
+        let mut connection = match self.idle.take() {
+            Some(connection) => connection,
             None => {
-                let dialed = self.dialer.dial("waits").await;
-                dialed.map_err(|error| at_connect(&error, &self.target))?
+                let connection = self.dialer.dial("waits").await;
+                connection.map_err(|error| at_connect(&error, &self.target))?
             }
         };
-        let mut command = Cmd::new();
-        command.arg("BLPOP").arg(lists).arg(format!("{:.3}", wait.as_secs_f64()));
-        let answer = command.query_async::<Option<(String, Value)>>(&mut dialed.connection);
+        let seconds = format!("{:.3}", wait.as_secs_f64());
+        let mut words = vec!["BLPOP"];
+        words.extend(lists.iter().map(String::as_str));
+        words.push(&seconds);
+        let request = Request::one(&words);
         let unended = || QueueError::answer_lost(format!("{}: the wait was not ended", self.target.shown));
-        tokio::select! {
-            answer = timeout(wait + LATE, answer) => match answer {
-                Ok(Ok(taken)) => {
-                    self.idle.keep(dialed);
-                    Ok(taken.map(|(list, _)| list))
-                }
-                Ok(Err(error)) => Err(meaning(&error, None)),
-                Err(_) => Err(unended()),
+        let answer = tokio::select! {
+            answer = timeout(wait + LATE, connection.ask(&request)) => match answer {
+                Ok(Ok(mut answers)) => answers.pop().unwrap_or(Ok(Value::Nil)),
+                Ok(Err(error)) => return Err(unanswered(&error, &self.target)),
+                Err(_) => return Err(unended()),
             },
             // an element that was on its way is lost, as it likely was before; whoever waits looks
-            () = self.lost.notified() => Err(unended()),
+            () = self.lost.notified() => return Err(unended()),
+        };
+        match answer {
+            Ok(Value::Nil) => {
+                self.idle.keep(connection);
+                Ok(None)
+            }
+            Ok(taken) => {
+                self.idle.keep(connection);
+                Reply::new(taken)?.text().map(Some)
+            }
+            Err(error) => Err(meaning(&error, None)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Tasks come in.
 
-use deadpool_redis::redis::Value;
 use task_core::{Batch, EnqueueReply, Enqueued, Moment, QueueError, TaskMessage};
 
 use crate::{
@@ -11,6 +10,7 @@ use crate::{
     record,
     reply::corrupt,
     script::{self, Call},
+    wire::Value,
 };
 
 pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueReply, QueueError> {
@@ -50,7 +50,7 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
         answers.push(match reply.value() {
             Value::Int(1) => Enqueued::Queued,
             Value::Int(_) => Enqueued::Full,
-            Value::BulkString(owner) => {
+            Value::Bytes(owner) => {
                 let owner = std::str::from_utf8(&owner)
                     .map_err(|_| corrupt("the owner of a unique key can't be read"))?;
                 Enqueued::DuplicateOf(id_of(owner)?)

@@ -1,15 +1,18 @@
 //! What Redis's errors mean to a queue.
 
-use deadpool_redis::redis::{ErrorKind, RedisError};
+use std::io;
+
 use task_core::{Name, QueueError};
 
-use crate::url::Target;
+use crate::{
+    url::Target,
+    wire::{ServerError, WireError},
+};
 
-/// What an error to a call that was sent means.
-pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
+/// What a server's error to a command means.
+pub(crate) fn meaning(error: &ServerError, queue: Option<&Name>) -> QueueError {
     // a server's words may repeat a command's arguments, never a password: that is sent at connect alone
-    let words = error.to_string();
-    let code = error.code().unwrap_or_default();
+    let (code, words) = (error.code(), error.to_string());
     match code {
         "OOM" => match queue {
             Some(queue) => QueueError::Full(queue.clone()),
@@ -17,8 +20,8 @@ pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
         },
         "LOADING" | "READONLY" | "MISCONF" | "BUSY" | "CLUSTERDOWN" | "UNBLOCKED" | "TRYAGAIN"
         | "MASTERDOWN" | "NOREPLICAS" => {
-            let said = error.detail().unwrap_or_default().trim_end_matches('.');
-            QueueError::unreachable(format!("{code}: {said}{}", passing(code)))
+            let said = words.trim_end_matches('.');
+            QueueError::unreachable(format!("{said}{}", passing(code)))
         }
         "NOAUTH" | "WRONGPASS" | "NOPERM" => QueueError::Refused(refusal(code, &words)),
         "MOVED" | "ASK" | "CROSSSLOT" => {
@@ -26,10 +29,6 @@ pub(crate) fn meaning(error: &RedisError, queue: Option<&Name>) -> QueueError {
                 "this is a Redis Cluster; name the node that has the queue's slot, or use a single server";
             QueueError::Refused(format!("{words}; {remedy}"))
         }
-        _ if error.kind() == ErrorKind::AuthenticationFailed => {
-            QueueError::Refused(refusal("WRONGPASS", &words))
-        }
-        _ if error.is_io_error() || error.is_unrecoverable_error() => QueueError::answer_lost(words),
         _ => QueueError::Corrupt(words),
     }
 }
@@ -45,6 +44,11 @@ fn passing(code: &str) -> &'static str {
     }
 }
 
+/// A call was sent, and no answer came.
+pub(crate) fn unanswered(error: &WireError, target: &Target) -> QueueError {
+    QueueError::answer_lost(format!("{}: {error}", target.shown))
+}
+
 /// A key that holds something of another kind than ours.
 pub(crate) fn foreign(key: &str, words: &str) -> QueueError {
     QueueError::Corrupt(format!(
@@ -54,39 +58,61 @@ pub(crate) fn foreign(key: &str, words: &str) -> QueueError {
 }
 
 /// What an error at connect means: nothing was sent of what matters.
-pub(crate) fn at_connect(error: &RedisError, target: &Target) -> QueueError {
+pub(crate) fn at_connect(error: &WireError, target: &Target) -> QueueError {
     let address = &target.shown;
-    match meaning(error, None) {
-        QueueError::Refused(_) if error.code() == Some("WRONGPASS") => QueueError::Refused(format!(
+    match error {
+        WireError::Login(error) if matches!(error.code(), "LOADING" | "MASTERDOWN") => refused(error, target),
+        WireError::Login(_) => QueueError::Refused(format!(
             "{address}: the user or the password is wrong; the password came from {}",
             target.password_from
         )),
-        QueueError::Refused(words) => QueueError::Refused(format!("{address}: {words}")),
-        QueueError::Unreachable(words) => QueueError::unreachable(format!("{address}: {words}")),
-        _ => QueueError::unreachable(format!("{address}: {error}{}", remedy(error, target))),
+        WireError::Refused(error) => refused(error, target),
+        WireError::Io(_) | WireError::Malformed(_) => {
+            QueueError::unreachable(format!("{address}: {error}{}", remedy(error, target)))
+        }
     }
 }
 
-fn remedy(error: &RedisError, target: &Target) -> &'static str {
+/// What an error to the first commands on a connection means.
+pub(crate) fn refused(error: &ServerError, target: &Target) -> QueueError {
+    let address = &target.shown;
+    match meaning(error, None) {
+        QueueError::Refused(words) | QueueError::Corrupt(words) => {
+            QueueError::Refused(format!("{address}: {words}"))
+        }
+        QueueError::Unreachable(words) => QueueError::unreachable(format!("{address}: {words}")),
+        other => other,
+    }
+}
+
+fn remedy(error: &WireError, target: &Target) -> &'static str {
+    use io::ErrorKind as Kind;
     let otherwise = if target.is_tls {
         "; is it the right port for TLS? (redis:// is without)"
     } else {
         "; is it the port of a Redis, and one without TLS? (rediss:// is with)"
     };
-    match error.kind() {
-        _ if error.is_connection_refusal() && target.sentinels.is_none() => {
-            "; is a Redis running there? start one, or name another"
-        }
-        ErrorKind::Io if target.sentinels.is_some() => {
-            "; is the primary up, and are these the sentinels that watch one of this name?"
-        }
-        _ if error.is_timeout() || error.is_connection_dropped() => otherwise,
-        ErrorKind::Parse => otherwise,
-        ErrorKind::Io if target.is_tls => {
-            "; is the host right? `ca=FILE` names its authority, `cert=FILE&key=FILE` a certificate of ours"
-        }
-        ErrorKind::Io => "; is the host right?",
-        _ => "",
+    match error {
+        WireError::Malformed(_) => otherwise,
+        WireError::Io(error) => match error.kind() {
+            // of a socket's file: not found
+            Kind::ConnectionRefused | Kind::NotFound if target.sentinels.is_none() => {
+                "; is a Redis running there? start one, or name another"
+            }
+            _ if target.sentinels.is_some() => {
+                "; is the primary up, and are these the sentinels that watch one of this name?"
+            }
+            Kind::TimedOut
+            | Kind::UnexpectedEof
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe => otherwise,
+            _ if target.is_tls => {
+                "; is the host right? `ca=FILE` names its authority, `cert=FILE&key=FILE` a certificate of ours"
+            }
+            _ => "; is the host right?",
+        },
+        WireError::Login(_) | WireError::Refused(_) => "",
     }
 }
 

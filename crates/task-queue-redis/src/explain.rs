@@ -1,9 +1,8 @@
 //! What keeps a task.
 
-use deadpool_redis::redis::Value;
 use task_core::{Explanation, Lookup, Name, QueueError, Reason, TaskId, TaskStatus};
 
-use crate::{ids::stored_id, queue::RedisQueue, record, script, wait::look};
+use crate::{ids::stored_id, queue::RedisQueue, record, script, wait::look, wire::Value};
 
 pub(crate) async fn explain(
     redis: &RedisQueue,

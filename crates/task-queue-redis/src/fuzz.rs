@@ -1,10 +1,9 @@
 //! What a server may answer, and what URLs may be: whatever bytes they are, they are read or refused.
 
-use deadpool_redis::redis::parse_redis_value;
 use task_core::{Name, TaskMessage, TaskOptions, Timestamp};
 use task_fuzz::Fuzz;
 
-use crate::{ids, record, registration, reply::Reply, url};
+use crate::{ids, record, registration, reply::Reply, url, wire::decode_one};
 
 fn words<T>(result: Result<T, impl ToString>) -> String {
     result.map_or_else(|error| error.to_string(), |_| "read".into())
@@ -34,12 +33,12 @@ fn what_a_script_says_of_a_task_is_read_or_refused() {
         .seed(list(&[bulk(b":a"), bulk(b"GC12345678")]))
         .seed(list(&[bulk(b":a"), bulk(&stored)]))
         .seed(live);
-    fuzz.run(|input| match parse_redis_value(input) {
-        Ok(value) => {
+    fuzz.run(|input| match decode_one(input) {
+        Some(value) => {
             let seen = record::read(&Name::DEFAULT_QUEUE, value);
             words(seen.map(|seen| (seen.identity(), seen.lookup(Timestamp::from_millis(2)))))
         }
-        Err(_) => "no reply".into(),
+        None => "no reply".into(),
     });
 }
 
@@ -53,7 +52,7 @@ fn an_answer_is_read_as_whatever_is_expected_or_refused() {
         b":1764000012123\r\n".to_vec(),
     ]);
     Fuzz::new("redis-reply").seed(worker).seed(&b"*3\r\n:-1\r\n$4\r\n1e99\r\n*0\r\n"[..]).run(|input| {
-        let Ok(value) = parse_redis_value(input) else { return "no reply".into() };
+        let Some(value) = decode_one(input) else { return "no reply".into() };
         let read = |value| -> Result<String, task_core::QueueError> {
             let mut reply = Reply::new(value)?;
             while !reply.is_empty() {

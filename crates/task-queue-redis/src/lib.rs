@@ -45,9 +45,12 @@ mod script;
 mod sentinel;
 mod settle;
 mod stats;
+#[cfg(feature = "tls")]
+mod tls;
 mod trim;
 mod url;
 mod wait;
+mod wire;
 
 pub use queue::RedisQueue;
 pub use task_core;

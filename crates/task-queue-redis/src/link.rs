@@ -6,25 +6,25 @@ use std::{
     time::Duration,
 };
 
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool, PoolError, QueueMode},
+};
+use task_core::{Name, QueueError};
+use tokio::{sync::Notify, time::Instant};
+
 use crate::{
     beat::ToldToRunEmpty,
     block::Idle,
     clock::Clock,
     dial::{Dialer, LIVES, Manager},
-    error::{at_connect, foreign, meaning},
+    error::{at_connect, foreign, meaning, unanswered},
     news::News,
     park::Parking,
     patience::Patience,
-    reply::corrupt,
     url::Target,
+    wire::{Answer, Request, Value, WireError},
 };
-use deadpool::{
-    Runtime,
-    managed::{Object, Pool, PoolError, QueueMode},
-};
-use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
-use task_core::{Name, QueueError};
-use tokio::{sync::Notify, time::Instant};
 
 /// To get a connection of the pool.
 const POOL_WAIT: Duration = Duration::from_secs(5);
@@ -46,12 +46,12 @@ pub(crate) struct Link {
     pub(crate) idle: Idle,
     used: Mutex<HashSet<Name>>,
     /// The hashes of scripts that the server knew when they ran last.
-    pub(crate) loaded: Mutex<HashSet<String>>,
+    pub(crate) loaded: Mutex<HashSet<&'static str>>,
 }
 
 impl Link {
     pub(crate) fn new(target: Target) -> Result<Self, QueueError> {
-        let dialer = Dialer::new(&target)?;
+        let dialer = Dialer::new(&target);
         let pool = Pool::builder(Manager(dialer.clone()))
             .max_size(POOL_SIZE)
             // the one that was used last is the likeliest to be good
@@ -85,27 +85,23 @@ impl Link {
     /// Sends a short command in words. `queue` is named in errors.
     pub(crate) async fn send(&self, words: &[&str], queue: Option<&Name>) -> Result<Value, QueueError> {
         self.try_send(words).await?.map_err(|error| match error.code() {
-            Some("WRONGTYPE") => {
-                foreign(&format!("key `{}`", words.get(1).unwrap_or(&"")), &error.to_string())
-            }
+            "WRONGTYPE" => foreign(&format!("key `{}`", words.get(1).unwrap_or(&"")), &error.to_string()),
             _ => meaning(&error, queue),
         })
     }
 
     /// Sends a short command in words, and answers the server's own error.
-    pub(crate) async fn try_send(&self, words: &[&str]) -> Result<RedisResult<Value>, QueueError> {
-        let mut command = Cmd::new();
-        command.arg(words);
-        self.send_one(command).await
+    pub(crate) async fn try_send(&self, words: &[&str]) -> Result<Answer, QueueError> {
+        self.send_one(&Request::one(words)).await
     }
 
-    pub(crate) async fn send_one(&self, command: Cmd) -> Result<RedisResult<Value>, QueueError> {
-        Ok(self.send_all(vec![command]).await?.pop().unwrap_or(Ok(Value::Nil)))
+    pub(crate) async fn send_one(&self, request: &Request) -> Result<Answer, QueueError> {
+        Ok(self.send_all(request).await?.pop().unwrap_or(Ok(Value::Nil)))
     }
 
     /// Sends short commands in one write; an answer for each, in their order.
-    pub(crate) async fn send_all(&self, commands: Vec<Cmd>) -> Result<Vec<RedisResult<Value>>, QueueError> {
-        if commands.is_empty() {
+    pub(crate) async fn send_all(&self, request: &Request) -> Result<Vec<Answer>, QueueError> {
+        if request.commands() == 0 {
             return Ok(Vec::new());
         }
         let mut connection = match self.pool.get().await {
@@ -113,34 +109,22 @@ impl Link {
             Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target)),
             Err(error) => return Err(QueueError::unreachable(format!("{}: {error}", self.target.shown))),
         };
-        let sent = commands.len();
-        let mut pipeline = Pipeline::with_capacity(sent);
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        pipeline.ignore_errors();
         let began = Instant::now();
-        let answers = pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection.connection);
-        let answers = match self.patience.wait(&self.dialer, answers).await {
-            Some(Ok(answers)) if answers.len() == sent => Ok(answers),
-            Some(Ok(_)) => Err(corrupt("the server gave another number of answers than it was asked for")),
-            Some(Err(error)) => Err(meaning(&error, None)),
+        let answers = match self.patience.wait(&self.dialer, connection.ask(request)).await {
+            Some(answers) => answers,
             None => {
                 self.lost.notify_waiters();
                 let waited = began.elapsed().as_secs_f64();
-                let late = format!("{}: no answer within {waited:.1} s", self.target.shown);
-                Err(QueueError::answer_lost(late))
+                Err(WireError::timed_out(format!("no answer within {waited:.1} s")))
             }
         };
         // a primary that has become a replica: another is one by now
-        let is_replica = |answer: &RedisResult<Value>| {
-            answer.as_ref().is_err_and(|error| error.code() == Some("READONLY"))
-        };
+        let is_replica = |answer: &Answer| answer.as_ref().is_err_and(|error| error.code() == "READONLY");
         if answers.as_ref().map_or(true, |answers| answers.iter().any(is_replica)) {
-            // what it still reports is dropped with it; those that lie idle have likely gone the same way
+            // those that lie idle have likely gone the same way
             drop(Object::take(connection));
             drop(self.pool.retain(|_, _| false));
         }
-        answers
+        answers.map_err(|error| unanswered(&error, &self.target))
     }
 }

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::redis::{self, PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::{Notify, futures::Notified, mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
@@ -18,6 +17,7 @@ use tokio::{
 use crate::{
     dial::{ANSWER, Dialer, LIVES},
     link::Link,
+    wire::{Connection, Request, Value, WireError},
 };
 
 /// So often it is asked whether the connection lives, while somebody waits for what comes over it.
@@ -115,12 +115,7 @@ impl Link {
 struct Owner {
     dialer: Dialer,
     shared: Arc<Shared>,
-    open: Option<Open>,
-}
-
-struct Open {
-    connection: MultiplexedConnection,
-    news: mpsc::UnboundedReceiver<PushInfo>,
+    open: Option<Connection>,
 }
 
 impl Owner {
@@ -128,7 +123,7 @@ impl Owner {
         let mut rests_until = Instant::now();
         let mut asks_at = Instant::now() + ASK;
         loop {
-            // receives can be lost without harm: they keep what was not taken
+            // both can be lost without harm: they keep what was not taken
             tokio::select! {
                 ask = asks.recv() => {
                     let Some(ask) = ask else { return };
@@ -138,10 +133,9 @@ impl Owner {
                     }
                     ask.done.send(done).ok();
                 }
-                push = next(&mut self.open) => match push {
-                    Some(PushInfo { kind: PushKind::Message, data }) => self.tell(&data),
-                    None | Some(PushInfo { kind: PushKind::Disconnection, .. }) => self.closed(),
-                    Some(_) => {}
+                news = next(&mut self.open) => match news {
+                    Ok(news) => self.tell(news),
+                    Err(_) => self.closed(),
                 },
                 () = sleep_until(asks_at), if self.open.is_some() => {
                     if !lock(&self.shared.listeners).is_empty() && !self.lives().await {
@@ -157,44 +151,57 @@ impl Owner {
         if lock(&self.shared.subscribed).contains(channel) {
             return true;
         }
-        let subscribed = timeout(ANSWER, self.try_subscribe(channel)).await;
-        match subscribed {
+        let failed = match timeout(ANSWER, self.try_subscribe(channel)).await {
             Ok(Ok(())) => {
                 lock(&self.shared.subscribed).insert(channel.to_owned());
-                true
+                return true;
             }
-            failed => {
-                let error = failed.err().map_or_else(String::new, |late| late.to_string());
-                tracing::debug!(channel, error, "no news; whoever waits looks again and again");
-                self.closed();
-                false
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(late) => late.to_string(),
+        };
+        tracing::debug!(channel, error = failed, "no news; whoever waits looks again and again");
+        self.closed();
+        false
     }
 
-    async fn try_subscribe(&mut self, channel: &str) -> RedisResult<()> {
-        if self.open.is_none() {
-            let (sender, news) = mpsc::unbounded_channel();
-            let connection = self.dialer.dial_for_news("news", sender).await?;
-            self.open = Some(Open { connection, news });
-        }
-        match &mut self.open {
-            Some(open) => open.connection.subscribe(channel).await,
-            None => Ok(()),
-        }
+    async fn try_subscribe(&mut self, channel: &str) -> Result<(), WireError> {
+        let connection = match &mut self.open {
+            Some(open) => open,
+            closed => closed.insert(self.dialer.dial("news").await?),
+        };
+        connection.send(&Request::one(&["SUBSCRIBE", channel])).await?;
+        self.until("subscribe").await
     }
 
     /// Whether the connection is not half open: such a one would bring no news, and not end either.
     async fn lives(&mut self) -> bool {
-        let Some(open) = &mut self.open else { return true };
-        let answer = timeout(LIVES, redis::cmd("PING").exec_async(&mut open.connection)).await;
-        matches!(answer, Ok(Ok(())))
+        let asked = async {
+            let Some(connection) = &mut self.open else { return Ok(()) };
+            connection.send(&Request::one(&["PING"])).await?;
+            self.until("pong").await
+        };
+        matches!(timeout(LIVES, asked).await, Ok(Ok(())))
     }
 
-    fn tell(&self, data: &[Value]) {
-        let [Value::BulkString(channel), Value::BulkString(id)] = data else { return };
+    /// Reads on until the server has answered so; what else comes before that is news.
+    async fn until(&mut self, answer: &'static str) -> Result<(), WireError> {
+        loop {
+            let Some(connection) = &mut self.open else { return Ok(()) };
+            match connection.next().await? {
+                Value::Error(error) => return Err(WireError::Refused(error)),
+                Value::List(words) if words.first() == Some(&Value::Bytes(answer.into())) => return Ok(()),
+                news => self.tell(news),
+            }
+        }
+    }
+
+    fn tell(&self, news: Value) {
+        let Value::List(words) = news else { return };
+        let [Value::Bytes(kind), Value::Bytes(channel), Value::Bytes(id)] = &words[..] else { return };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if let Some(news) = lock(&self.shared.listeners).get(&(text(channel), text(id))) {
+        if kind == "message"
+            && let Some(news) = lock(&self.shared.listeners).get(&(text(channel), text(id)))
+        {
             news.notify_waiters();
         }
     }
@@ -212,9 +219,9 @@ impl Drop for Owner {
     }
 }
 
-async fn next(open: &mut Option<Open>) -> Option<PushInfo> {
+async fn next(open: &mut Option<Connection>) -> Result<Value, WireError> {
     match open {
-        Some(open) => open.news.recv().await,
+        Some(open) => open.next().await,
         None => std::future::pending().await,
     }
 }

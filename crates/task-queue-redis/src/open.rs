@@ -5,7 +5,7 @@ use std::sync::Arc;
 use task_core::QueueError;
 
 use crate::{
-    error::at_connect,
+    error::refused,
     info::{self, Server},
     link::Link,
     queue::RedisQueue,
@@ -64,8 +64,8 @@ impl RedisQueue {
 pub(crate) async fn look(link: &Link) -> Result<Server, QueueError> {
     let text = match link.try_send(&["INFO", "everything"]).await? {
         Ok(text) => Some(Reply::single(text).text()?),
-        Err(error) if error.code() == Some("NOPERM") => None,
-        Err(error) => return Err(at_connect(&error, &link.target)),
+        Err(error) if error.code() == "NOPERM" => None,
+        Err(error) => return Err(refused(&error, &link.target)),
     };
     // CONFIG is often closed: then no more than every second is claimed
     let fsync = link.send(&["CONFIG", "GET", "appendfsync"], None).await.ok();

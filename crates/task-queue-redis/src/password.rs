@@ -60,10 +60,10 @@ mod tests {
         };
         let filed = |name: &str| all(name).filter(|_| name == "REDIS_PASSWORD_FILE");
         let lost = |name: &str| filed(name).map(|_| "/nowhere".to_owned());
-        let password = |target: Target| target.info.redis_settings().password().map(str::to_owned);
+        let password = |target: Target| target.login.password;
         assert_eq!(password(parse("redis://ann:own@h", all).unwrap()).unwrap(), "own");
         let target = parse("redis://ann@h", all).unwrap();
-        assert_eq!(target.info.redis_settings().username(), Some("ann"));
+        assert_eq!(target.login.user.as_deref(), Some("ann"));
         assert_eq!(password(target).unwrap(), "given");
         assert_eq!(password(parse("h:6379", filed).unwrap()).unwrap(), "filed");
         assert_eq!(password(parse("h:6379", |_: &str| None).unwrap()), None);

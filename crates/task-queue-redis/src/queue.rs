@@ -38,7 +38,7 @@ impl RedisQueue {
 
     pub(crate) async fn run(
         &self,
-        script: &script::Script,
+        script: &'static script::Script,
         call: &Call,
         queue: &Name,
     ) -> Result<Reply, QueueError> {

@@ -2,7 +2,6 @@
 //! times that they keep are laid over the record that a worker settled last.
 
 use bytes::Bytes;
-use deadpool_redis::redis::Value;
 use task_core::{
     Failure, FailureKind, Lookup, Name, Progress, QueueError, ResultMessage, TaskId, TaskMessage,
     TaskOptions, TaskStatus, Timestamp, WireError,
@@ -11,6 +10,7 @@ use task_core::{
 use crate::{
     ids::id_of,
     reply::{Reply, corrupt},
+    wire::Value,
 };
 
 /// What the store knows of an id.

@@ -1,21 +1,18 @@
 //! Reading what a script answers.
 
 use bytes::Bytes;
-use deadpool_redis::redis::Value;
 use task_core::QueueError;
+
+use crate::wire::Value;
 
 /// A list of values, read from its front.
 pub(crate) struct Reply(std::vec::IntoIter<Value>);
 
 impl Reply {
-    /// The list that a script answered, or a command: of pairs, each key before its value.
+    /// The list that a script answered, or a command.
     pub(crate) fn new(value: Value) -> Result<Self, QueueError> {
         match value {
-            Value::Array(values) | Value::Set(values) => Ok(Self(values.into_iter())),
-            Value::Map(pairs) => {
-                let flat: Vec<Value> = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
-                Ok(Self(flat.into_iter()))
-            }
+            Value::List(values) => Ok(Self(values.into_iter())),
             other => Err(unexpected("a list", &other)),
         }
     }
@@ -38,8 +35,7 @@ impl Reply {
     /// The next one, bytes; none for nil.
     pub(crate) fn bytes(&mut self) -> Result<Bytes, QueueError> {
         match self.value() {
-            Value::BulkString(bytes) => Ok(bytes.into()),
-            Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(text.into()),
+            Value::Bytes(bytes) => Ok(bytes),
             Value::Int(number) => Ok(number.to_string().into()),
             Value::Nil => Ok(Bytes::new()),
             other => Err(unexpected("text", &other)),
@@ -62,10 +58,12 @@ impl Reply {
         match self.value() {
             Value::Int(number) => Ok(number),
             Value::Nil => Ok(0),
-            Value::BulkString(text) if text.is_empty() => Ok(0),
-            Value::BulkString(text) => {
-                let number = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<f64>().ok());
-                number.map(|number| number as i64).ok_or_else(|| corrupt("a script answered no number"))
+            Value::Bytes(text) if text.is_empty() => Ok(0),
+            Value::Bytes(text) => {
+                let text = std::str::from_utf8(&text).unwrap_or("none");
+                // a sorted set's score may have a fraction or an exponent
+                let number = text.parse().ok().or_else(|| text.parse().ok().map(|number: f64| number as i64));
+                number.ok_or_else(|| corrupt("a script answered no number"))
             }
             other => Err(unexpected("a number", &other)),
         }
@@ -94,9 +92,9 @@ fn unexpected(what: &str, value: &Value) -> QueueError {
     let kind = match value {
         Value::Nil => "nothing",
         Value::Int(_) => "a number",
-        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "text",
-        Value::Array(_) => "a list",
-        _ => "something else",
+        Value::Bytes(_) => "text",
+        Value::List(_) => "a list",
+        Value::Error(_) => "an error",
     };
     corrupt(&format!("a script answered {kind} in place of {what}"))
 }

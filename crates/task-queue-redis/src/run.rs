@@ -5,18 +5,23 @@ use std::{
     sync::{MutexGuard, PoisonError},
 };
 
-use deadpool_redis::redis::{Cmd, RedisError, RedisResult, Value};
 use task_core::{Name, QueueError};
 
 use crate::{
     error::{foreign, meaning},
     link::Link,
     script::{Call, Script},
+    wire::{Answer, Request, ServerError, Value},
 };
 
 impl Link {
     /// Runs a script; a server that does not know it (any more) is given its text.
-    pub(crate) async fn run(&self, script: &Script, call: &Call, queue: &Name) -> Result<Value, QueueError> {
+    pub(crate) async fn run(
+        &self,
+        script: &'static Script,
+        call: &Call,
+        queue: &Name,
+    ) -> Result<Value, QueueError> {
         let mut answers = self.run_all(&[(script, call)], queue).await?;
         answers.pop().unwrap_or(Ok(Value::Nil))
     }
@@ -27,35 +32,36 @@ impl Link {
     /// where a server forgot its scripts just now they do, once.
     pub(crate) async fn run_all(
         &self,
-        calls: &[(&Script, &Call)],
+        calls: &[(&'static Script, &Call)],
         queue: &Name,
     ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
-        let command = |(n, (script, call)): (usize, &(&Script, &Call))| {
+        let length = calls.iter().map(|(_, call)| call.length()).sum();
+        let mut request = Request::with_capacity(length);
+        for (n, (script, call)) in calls.iter().enumerate() {
             let is_followed = n + 1 < calls.len();
             if is_followed && !self.loaded().contains(script.hash()) {
-                script.by_text(call)
+                script.by_text(call, &mut request);
             } else {
-                script.by_hash(call)
+                script.by_hash(call, &mut request);
             }
-        };
-        let commands = calls.iter().enumerate().map(command).collect();
+        }
         let mut answers = Vec::with_capacity(calls.len());
-        for (answer, (script, call)) in self.send_all(commands).await?.into_iter().zip(calls) {
+        for (answer, (script, call)) in self.send_all(&request).await?.into_iter().zip(calls) {
             let answer = match answer {
-                Err(error) if error.code() == Some("NOSCRIPT") => {
+                Err(error) if error.code() == "NOSCRIPT" => {
                     self.loaded().clear();
-                    self.send_one(script.by_text(call)).await?
+                    let mut request = Request::default();
+                    script.by_text(call, &mut request);
+                    self.send_one(&request).await?
                 }
                 answer => answer,
             };
             answers.push(match answer {
                 Ok(answer) => {
-                    self.loaded().insert(script.hash().to_owned());
+                    self.loaded().insert(script.hash());
                     Ok(answer)
                 }
-                Err(error) if error.code() == Some("WRONGTYPE") => {
-                    Err(self.find_foreign(queue, &error).await)
-                }
+                Err(error) if error.code() == "WRONGTYPE" => Err(self.find_foreign(queue, &error).await),
                 Err(error) => Err(meaning(&error, Some(queue))),
             });
         }
@@ -63,20 +69,19 @@ impl Link {
     }
 
     /// The hashes of scripts that the server knew when they ran last.
-    fn loaded(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn loaded(&self) -> MutexGuard<'_, HashSet<&'static str>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A script found a key of another kind, and does not say which: it is looked for among those that are known.
-    async fn find_foreign(&self, queue: &Name, error: &RedisError) -> QueueError {
+    async fn find_foreign(&self, queue: &Name, error: &ServerError) -> QueueError {
         let kinds = self.target.keys.kinds(queue);
-        let ask = |(key, _): &(String, &str)| {
-            let mut command = Cmd::new();
-            command.arg("TYPE").arg(key);
-            command
-        };
-        let found = self.send_all(kinds.iter().map(ask).collect()).await.unwrap_or_default();
-        let differs = |found: RedisResult<Value>, kind: &str| matches!(found, Ok(Value::SimpleString(found)) if found != "none" && found != kind);
+        let mut request = Request::default();
+        for (key, _) in &kinds {
+            request.command(&["TYPE", key]);
+        }
+        let found = self.send_all(&request).await.unwrap_or_default();
+        let differs = |found: Answer, kind: &str| matches!(found, Ok(Value::Bytes(found)) if found != "none" && found != kind);
         let mut keys = kinds.into_iter().zip(found);
         match keys.find_map(|((key, kind), found)| differs(found, kind).then_some(key)) {
             Some(key) => foreign(&format!("key `{key}`"), &error.to_string()),

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use deadpool_redis::redis;
 
+use crate::wire::{Request, decimal, write_word};
+
 macro_rules! scripts {
     ($($(#[$doc:meta])* $name:ident = $flags:literal, $($file:literal),+;)*) => {$(
         $(#[$doc])*
@@ -50,59 +52,52 @@ impl Script {
     }
 
     /// The call by hash, which can fail with NOSCRIPT and then has done nothing.
-    pub(crate) fn by_hash(&self, call: &Call) -> redis::Cmd {
-        call.command("EVALSHA", &self.hash)
+    pub(crate) fn by_hash(&self, call: &Call, request: &mut Request) {
+        call.write("EVALSHA", &self.hash, request);
     }
 
     /// The call with the text, which also loads it.
-    pub(crate) fn by_text(&self, call: &Call) -> redis::Cmd {
-        call.command("EVAL", &self.text)
+    pub(crate) fn by_text(&self, call: &Call, request: &mut Request) {
+        call.write("EVAL", &self.text, request);
     }
 }
 
-/// The arguments of a call, behind one another, and where each ends.
+/// The arguments of a call, as they are written.
 pub(crate) struct Call {
     base: String,
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    written: Vec<u8>,
+    words: usize,
 }
 
 impl Call {
     /// A call on a named queue's keys.
     pub(crate) fn new(base: String) -> Self {
-        Self { base, bytes: Vec::new(), ends: Vec::new() }
+        Self { base, written: Vec::new(), words: 0 }
     }
 
     /// One more argument.
     pub(crate) fn arg(&mut self, arg: impl AsRef<[u8]>) -> &mut Self {
-        self.bytes.extend_from_slice(arg.as_ref());
-        self.ends.push(self.bytes.len());
-        self
+        self.parts([arg.as_ref()])
     }
 
     /// One more argument, in parts.
     pub(crate) fn parts<const N: usize>(&mut self, parts: [&[u8]; N]) -> &mut Self {
-        for part in parts {
-            self.bytes.extend_from_slice(part);
-        }
-        self.ends.push(self.bytes.len());
+        write_word(&mut self.written, parts);
+        self.words += 1;
         self
     }
 
     /// One more argument, a number.
     pub(crate) fn number(&mut self, number: u64) -> &mut Self {
-        self.arg(number.to_string())
+        self.arg(decimal(number, &mut [0; 20]))
     }
 
-    fn command(&self, name: &str, script: &str) -> redis::Cmd {
-        let mut command =
-            redis::Cmd::with_capacity(self.ends.len() + 4, self.bytes.len() + script.len() + 64);
-        command.arg(name).arg(script).arg(1).arg(&self.base);
-        let mut start = 0;
-        for end in &self.ends {
-            command.arg(&self.bytes[start..*end]);
-            start = *end;
-        }
-        command
+    /// About how long it is, if it goes by hash.
+    pub(crate) fn length(&self) -> usize {
+        self.written.len() + self.base.len() + 100
+    }
+
+    fn write(&self, command: &str, script: &str, request: &mut Request) {
+        request.followed(&[command, script, "1", &self.base], self.words, &self.written);
     }
 }

@@ -2,10 +2,9 @@
 
 use std::{io, time::Duration};
 
-use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisError, RedisResult,
-};
 use tokio::time::timeout;
+
+use crate::wire::{Address, Connection, Login, Request, Value, WireError};
 
 /// For the answer of one of them; then the next is asked.
 const ASK: Duration = Duration::from_secs(1);
@@ -36,11 +35,11 @@ impl Sentinels {
     }
 
     /// Where the primary is now, as the first of them says that answers and knows it.
-    pub(crate) async fn primary(&self) -> RedisResult<ConnectionAddr> {
+    pub(crate) async fn primary(&self) -> Result<(String, u16), WireError> {
         let mut last = "there are none".to_owned();
         for (host, port) in &self.hosts {
             last = match timeout(ASK, self.ask(host, *port)).await {
-                Ok(Ok(Some((host, port)))) => return Ok(ConnectionAddr::Tcp(host, port)),
+                Ok(Ok(Some(primary))) => return Ok(primary),
                 Ok(Ok(None)) => format!("{host}:{port} watches no primary called `{}`", self.name),
                 Ok(Err(error)) => format!("{host}:{port}: {error}"),
                 Err(_) => format!("{host}:{port}: no answer within {ASK:?}"),
@@ -49,18 +48,23 @@ impl Sentinels {
         Err(io::Error::other(format!("no sentinel says where the primary is; the last: {last}")).into())
     }
 
-    async fn ask(&self, host: &str, port: u16) -> Result<Option<(String, u16)>, RedisError> {
-        let mut info = (host, port).into_connection_info()?;
-        if let Some(password) = &self.password {
-            let settings = info.redis_settings().clone().set_password(password);
-            info = info.set_redis_settings(settings);
+    async fn ask(&self, host: &str, port: u16) -> Result<Option<(String, u16)>, WireError> {
+        let address = Address::Tcp(host.to_owned(), port);
+        let login = Login { password: self.password.clone(), ..Login::default() };
+        let mut sentinel = Connection::open(&address, &login, "task-queue:primary").await?;
+        let asked = Request::one(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.name]);
+        match sentinel.ask(&asked).await?.pop() {
+            Some(Err(error)) => Err(WireError::Refused(error)),
+            Some(Ok(Value::List(place))) => match &place[..] {
+                [Value::Bytes(host), Value::Bytes(port)] => {
+                    let text = |bytes| std::str::from_utf8(bytes).ok();
+                    let port = text(port).and_then(|port| port.parse().ok());
+                    Ok(text(host).map(str::to_owned).zip(port))
+                }
+                _ => Err(WireError::Malformed("no place of a primary")),
+            },
+            _ => Ok(None),
         }
-        let settings =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(ASK)).set_response_timeout(Some(ASK));
-        let mut connection =
-            Client::open(info)?.get_multiplexed_async_connection_with_config(&settings).await?;
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name).query_async(&mut connection).await
     }
 }
 

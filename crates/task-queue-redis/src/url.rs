@@ -1,14 +1,15 @@
 //! The URLs that name a Redis.
 
-#[cfg(feature = "tls")]
-use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
-use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo};
+use deadpool_redis::redis::{ConnectionAddr, IntoConnectionInfo};
 use task_core::{QueueError, without_password};
 
+#[cfg(feature = "tls")]
+use crate::tls;
 use crate::{
     keys::{Keys, PREFIX},
     password::{PasswordFrom, password},
     sentinel::Sentinels,
+    wire::{Address, Login},
 };
 
 const SENTINEL: &str = "redis+sentinel://";
@@ -16,7 +17,8 @@ const SENTINEL: &str = "redis+sentinel://";
 /// Where a Redis is, and the prefix of the keys there.
 #[derive(Clone)]
 pub(crate) struct Target {
-    pub(crate) info: ConnectionInfo,
+    pub(crate) address: Address,
+    pub(crate) login: Login,
     pub(crate) keys: Keys,
     /// For people: without a password.
     pub(crate) shown: String,
@@ -26,9 +28,6 @@ pub(crate) struct Target {
     pub(crate) is_tls: bool,
     /// For people: where the password came from.
     pub(crate) password_from: PasswordFrom,
-    /// Of an authority that the system does not know, and our own.
-    #[cfg(feature = "tls")]
-    pub(crate) certificates: Option<TlsCertificates>,
 }
 
 /// Whether this names a Redis.
@@ -46,12 +45,23 @@ pub(crate) fn accepts(url: &str) -> bool {
 /// Reads a URL; a password that it does not have is taken from these variables.
 pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Target, QueueError> {
     let shown = without_password(url);
-    if cfg!(not(feature = "tls")) && url.starts_with("rediss://") {
+    let full = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
+    let (full, fragment) = full.split_once('#').unwrap_or((&full, ""));
+    // the library is to read the place alone: TLS is ours
+    let (full, is_tls) = match full.strip_prefix("rediss://") {
+        Some(rest) => (format!("redis://{rest}"), true),
+        None => (full.to_owned(), false),
+    };
+    if is_tls && cfg!(not(feature = "tls")) {
         return Err(QueueError::invalid(format!(
             "`{shown}` wants TLS, and this program was built without it; build it with the feature `tls` of task-queue-redis"
         )));
     }
-    let full = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
+    if is_tls && fragment == "insecure" {
+        return Err(QueueError::invalid(format!(
+            "`{shown}`: with `#insecure` anybody could be the server; name its authority by `ca=FILE`"
+        )));
+    }
     let (place, query) = full.split_once('?').unwrap_or((&full, ""));
     let (place, sentinels) = match place.strip_prefix(SENTINEL) {
         None => (place.to_owned(), None),
@@ -70,29 +80,29 @@ pub(crate) fn parse(url: &str, variable: impl Fn(&str) -> Option<String>) -> Res
     let rest: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !own.takes(pair)).collect();
     let place = if rest.is_empty() { place } else { format!("{place}?{}", rest.join("&")) };
     // the library's own error is not shown: it may repeat the URL
-    let mut info = place.into_connection_info().map_err(|_| {
+    let info = place.into_connection_info().map_err(|_| {
         QueueError::invalid(format!(
             "`{shown}` is no URL of a Redis; write host:port or redis://user:password@host:port/0"
         ))
     })?;
+    let settings = info.redis_settings();
+    let mut login = Login {
+        user: settings.username().map(str::to_owned),
+        password: settings.password().map(str::to_owned),
+        db: settings.db(),
+    };
     let mut password_from = PasswordFrom::Url;
-    if info.redis_settings().password().is_none() {
-        let (password, from) = password(variable)?;
-        password_from = from;
-        if let Some(password) = password {
-            let settings = info.redis_settings().clone().set_password(password);
-            info = info.set_redis_settings(settings);
-        }
+    if login.password.is_none() {
+        (login.password, password_from) = password(variable)?;
     }
     Ok(Target {
         shown: sentinels.as_ref().map_or_else(|| info.addr().to_string(), Sentinels::shown),
         sentinels,
-        is_tls: url.starts_with("rediss://"),
+        is_tls,
         password_from,
-        info,
+        login,
         keys: Keys::new(own.prefix.as_deref().unwrap_or(PREFIX))?,
-        #[cfg(feature = "tls")]
-        certificates: own.certificates(&shown)?,
+        address: own.address(info.addr(), is_tls, &shown)?,
     })
 }
 
@@ -125,31 +135,26 @@ impl Own {
         true
     }
 
-    #[cfg(feature = "tls")]
-    fn certificates(self, shown: &str) -> Result<Option<TlsCertificates>, QueueError> {
-        let read = |path: &String| {
-            std::fs::read(path)
-                .map_err(|error| QueueError::invalid(format!("`{path}` of `{shown}`: {error}")))
-        };
-        let client_tls = match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => {
-                Some(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? })
-            }
-            (None, None) => None,
-            _ => {
-                let wrong = format!(
-                    "`{shown}`: `cert=` and `key=` go together: the files of our certificate and its key"
-                );
-                return Err(QueueError::invalid(wrong));
-            }
-        };
-        let root_cert = self.ca.as_ref().map(read).transpose()?;
-        let any = client_tls.is_some() || root_cert.is_some();
-        if any && !shown.starts_with("rediss://") {
+    /// Where the server is, by the address of its URL.
+    fn address(self, found: &ConnectionAddr, is_tls: bool, shown: &str) -> Result<Address, QueueError> {
+        #[cfg(feature = "tls")]
+        let files = tls::Files { ca: self.ca, cert: self.cert, key: self.key };
+        #[cfg(feature = "tls")]
+        if !is_tls && files.any() {
             let wrong = format!("`{shown}`: `ca=`, `cert=` and `key=` are for TLS; write rediss://");
             return Err(QueueError::invalid(wrong));
         }
-        Ok(any.then_some(TlsCertificates { client_tls, root_cert }))
+        match found {
+            #[cfg(feature = "tls")]
+            ConnectionAddr::Tcp(host, port) if is_tls => {
+                Ok(Address::Tls(host.clone(), *port, tls::config(&files, shown)?))
+            }
+            ConnectionAddr::Tcp(host, port) if !is_tls => Ok(Address::Tcp(host.clone(), *port)),
+            ConnectionAddr::Unix(path) => Ok(Address::Unix(path.clone())),
+            _ => {
+                Err(QueueError::invalid(format!("`{shown}` names no place that this program can connect to")))
+            }
+        }
     }
 }
 
@@ -210,10 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_need_not_show_who_it_is_is_refused() {
+        let error = parse("rediss://u:s3cret@h:1#insecure", nothing).err().unwrap().to_string();
+        assert!(error.contains("ca=FILE") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
     fn the_user_of_a_sentinels_url_is_that_of_the_primary() {
         let target = parse("redis+sentinel://ann:own@h1,h2:7000/main/2?prefix=mine", nothing).unwrap();
-        let settings = target.info.redis_settings();
-        assert_eq!((settings.username(), settings.password(), settings.db()), (Some("ann"), Some("own"), 2));
+        let login = Login { user: Some("ann".into()), password: Some("own".into()), db: 2 };
+        assert!(target.login == login);
         assert_eq!(
             (target.shown.as_str(), target.keys.layout().as_str()),
             ("h1:26379,h2:7000/main", "mine:layout")

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::Value;
 use task_core::{Lookup, Name, QueueError, TaskId, TaskMessage, Timestamp};
 use tokio::time::{Instant, sleep};
 
@@ -13,6 +12,7 @@ use crate::{
     record::{self, Seen},
     reply::corrupt,
     script,
+    wire::Value,
 };
 
 /// News promise nothing, so whoever waits looks again after so long.

@@ -1,0 +1,187 @@
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+
+use super::{
+    decode::{Decoder, Value},
+    error::{ServerError, WireError},
+    request::Request,
+    stream::{Address, Stream},
+};
+
+/// What a server answered to a command.
+pub(crate) type Answer = Result<Value, ServerError>;
+
+/// The least room for what comes in.
+const ROOM: usize = 16 << 10;
+/// A buffer that has grown beyond this is not kept.
+const KEPT: usize = 256 << 10;
+
+/// Who we are at a server, and in which of its databases.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) db: i64,
+}
+
+/// A connection to a server.
+pub(crate) struct Connection {
+    stream: Stream,
+    bytes: BytesMut,
+    decoder: Decoder,
+    /// How many answers are still to be read.
+    owed: usize,
+}
+
+impl Connection {
+    /// Connects, and gives its name for whoever reads CLIENT LIST.
+    pub(crate) async fn open(address: &Address, login: &Login, name: &str) -> Result<Self, WireError> {
+        let stream = address.connect().await?;
+        let mut connection = Self { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0 };
+        let mut hello = Request::default();
+        match (&login.user, &login.password) {
+            (Some(user), Some(password)) => hello.command(&["AUTH", user, password]),
+            (None, Some(password)) => hello.command(&["AUTH", password]),
+            (_, None) => &mut hello,
+        };
+        let logs_in = hello.commands();
+        if login.db != 0 {
+            hello.command(&["SELECT", &login.db.to_string()]);
+        }
+        let begins = hello.commands();
+        hello.command(&["CLIENT", "SETNAME", name]);
+        for (n, answer) in connection.ask(&hello).await?.into_iter().enumerate() {
+            match answer {
+                Err(error) if n < logs_in => return Err(WireError::Login(error)),
+                Err(error) if n < begins => return Err(WireError::Refused(error)),
+                // a name is for people: a server that refuses it serves us all the same
+                _ => {}
+            }
+        }
+        Ok(connection)
+    }
+
+    /// Sends commands in one write, and reads the answer to each, in their order.
+    ///
+    /// # Cancel safety
+    /// Not safe: what was sent is carried out, and the connection [can't be used](Self::is_usable) any more.
+    pub(crate) async fn ask(&mut self, request: &Request) -> Result<Vec<Answer>, WireError> {
+        self.send(request).await?;
+        let mut answers = Vec::with_capacity(request.commands());
+        for _ in 0..request.commands() {
+            answers.push(match self.next().await? {
+                Value::Error(error) => Err(error),
+                value => Ok(value),
+            });
+        }
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT {
+            self.bytes = BytesMut::new();
+        }
+        Ok(answers)
+    }
+
+    /// Sends commands, whose answers are to be read one by one.
+    pub(crate) async fn send(&mut self, request: &Request) -> Result<(), WireError> {
+        self.owed += request.commands();
+        self.stream.write_all(request.bytes()).await?;
+        self.stream.flush().await?;
+        Ok(())
+    }
+
+    /// The next that the server says.
+    ///
+    /// # Cancel safety
+    /// Safe: what has come of it is kept.
+    pub(crate) async fn next(&mut self) -> Result<Value, WireError> {
+        loop {
+            if let Some(value) = self.decoder.next(&mut self.bytes)? {
+                self.owed = self.owed.saturating_sub(1);
+                return Ok(value);
+            }
+            self.bytes.reserve(ROOM);
+            if self.stream.read_buf(&mut self.bytes).await? == 0 {
+                return Err(
+                    io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection").into()
+                );
+            }
+        }
+    }
+
+    /// Whether another may call over it: no answer is missing, and the server has not closed it, as far as is known here.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        let mut byte = [0];
+        let mut unasked = ReadBuf::new(&mut byte);
+        let mut cx = Context::from_waker(Waker::noop());
+        let quiet = Pin::new(&mut self.stream).poll_read(&mut cx, &mut unasked);
+        self.owed == 0 && self.bytes.is_empty() && matches!(quiet, Poll::Pending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+        time::{Duration, timeout},
+    };
+
+    use super::*;
+
+    fn connected() -> (Connection, DuplexStream) {
+        let (here, there) = duplex(1 << 16);
+        let stream: Stream = Box::new(here);
+        (Connection { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0 }, there)
+    }
+
+    async fn read(there: &mut DuplexStream, bytes: usize) {
+        there.read_exact(&mut vec![0; bytes]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_the_order_of_commands_and_errors_are_theirs_alone() {
+        let (mut connection, mut there) = connected();
+        let mut request = Request::one(&["A"]);
+        request.command(&["B"]);
+        there.write_all(b"-ERR no\r\n:2\r\n").await.unwrap();
+        let answers = connection.ask(&request).await.unwrap();
+        assert_eq!(answers, [Err(ServerError::new(b"ERR no")), Ok(Value::Int(2))]);
+        assert!(connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_dropped_leaves_a_connection_that_nobody_else_gets() {
+        let (mut connection, mut there) = connected();
+        let request = Request::one(&["A"]);
+        let dropped = timeout(Duration::from_millis(10), connection.ask(&request)).await;
+        assert!(dropped.is_err());
+        read(&mut there, request.bytes().len()).await;
+        there.write_all(b":1\r\n").await.unwrap();
+        assert!(!connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_or_says_what_nobody_asked_for_is_noticed_without_a_call() {
+        let (mut connection, there) = connected();
+        assert!(connection.is_usable());
+        drop(there);
+        assert!(!connection.is_usable());
+        let (mut connection, mut there) = connected();
+        there.write_all(b"-ERR go away\r\n").await.unwrap();
+        assert!(!connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_the_next_value_can_be_dropped_in_the_middle_of_it() {
+        let (mut connection, mut there) = connected();
+        there.write_all(b"*2\r\n:1\r\n$3\r\na").await.unwrap();
+        assert!(timeout(Duration::from_millis(10), connection.next()).await.is_err());
+        there.write_all(b"bc\r\n").await.unwrap();
+        let whole = Value::List(vec![Value::Int(1), Value::Bytes("abc".into())]);
+        assert_eq!(connection.next().await.unwrap(), whole);
+    }
+}

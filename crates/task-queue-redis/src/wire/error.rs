@@ -1,0 +1,60 @@
+use std::{fmt, io};
+
+/// What a server answered in place of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerError(String);
+
+impl ServerError {
+    pub(crate) fn new(line: &[u8]) -> Self {
+        Self(String::from_utf8_lossy(line).into_owned())
+    }
+
+    /// The word in capitals by which programs tell errors apart; `ERR` is most of the others.
+    pub(crate) fn code(&self) -> &str {
+        let word = self.0.split(' ').next().unwrap_or_default();
+        if word.bytes().all(|byte| byte.is_ascii_uppercase()) { word } else { "" }
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once(' ') {
+            Some((code, words)) if code == self.code() => write!(f, "{code}: {words}"),
+            _ => f.write_str(&self.0),
+        }
+    }
+}
+
+/// Why a connection can't be used, or not any more.
+#[derive(Debug)]
+pub(crate) enum WireError {
+    Io(io::Error),
+    /// What came is no answer.
+    Malformed(&'static str),
+    /// The server did not let us in.
+    Login(ServerError),
+    /// It let us in and refused what a connection begins with.
+    Refused(ServerError),
+}
+
+impl WireError {
+    pub(crate) fn timed_out(words: String) -> Self {
+        Self::Io(io::Error::new(io::ErrorKind::TimedOut, words))
+    }
+}
+
+impl From<io::Error> for WireError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Malformed(what) => write!(f, "no answer of a Redis: {what}"),
+            Self::Login(error) | Self::Refused(error) => error.fmt(f),
+        }
+    }
+}
