@@ -32,6 +32,9 @@ use crate::{
 /// So long a runner goes on before it lets others use its thread, among them the loop that settles what has ended.
 const TURN: Duration = Duration::from_micros(200);
 
+/// So many that have ended are news in any case.
+const MANY: usize = 256;
+
 pub(super) struct Bench(Arc<Shared>);
 
 struct Shared {
@@ -44,6 +47,8 @@ struct Attempts {
     /// In the order in which they came.
     waiting: VecDeque<Waiting>,
     ended: Vec<Ended>,
+    /// So many of these are news.
+    told_at: usize,
     slots: Slots,
     running: u32,
     /// How many of these block a thread.
@@ -86,6 +91,7 @@ impl Bench {
         let attempts = Attempts {
             waiting: VecDeque::new(),
             ended: Vec::new(),
+            told_at: 1,
             slots,
             running: 0,
             blocking: 0,
@@ -110,7 +116,12 @@ impl Bench {
         self.0.go_on(&mut attempts);
     }
 
-    /// What has ended since this was asked last, as soon as something has.
+    /// So many attempts have to end until that is news, which wakes whoever waits for it; no more than [`MANY`].
+    pub(super) fn tell_at(&self, ended: usize) {
+        self.0.lock().told_at = ended.min(MANY);
+    }
+
+    /// What has ended since this was asked last, as soon as that is news.
     ///
     /// # Cancel safety
     /// Safe: what has ended is kept until it is taken.
@@ -263,11 +274,11 @@ impl Shared {
         attempts.running -= 1;
         attempts.blocking -= u32::from(blocking);
         attempts.ended.push(ended);
-        let first = attempts.ended.len() == 1;
+        let news = attempts.ended.len() == attempts.told_at;
         let more = !takes && attempts.taking < attempts.wanted();
         attempts.taking += usize::from(more);
         drop(attempts);
-        if first {
+        if news {
             self.news.notify_one();
         }
         takes || more

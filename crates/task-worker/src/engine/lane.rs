@@ -10,6 +10,8 @@ use super::share::{Ask, Standing, View, Wait};
 const LONG: Duration = Duration::from_secs(5);
 /// The same where others wait for the slots, and in a drain, which looks so often whether all is done.
 const SHORT: Duration = Duration::from_millis(200);
+/// While a call with ends is on its way, another leaves with so many or more: fewer cost less if they wait.
+const SECOND: usize = 32;
 /// A queue that was found empty is left alone so long while others have tasks.
 const REST: Duration = Duration::from_millis(20);
 
@@ -21,8 +23,9 @@ pub(super) struct Lane {
     /// it that arrives late may take tasks, and nobody would ask for them by another.
     number: u64,
     pub(super) claim: Option<UnderWay>,
-    /// How many ends are on their way to the queue.
-    pub(super) settling: usize,
+    /// How many ends are on their way to the queue, and in how many calls.
+    settling: usize,
+    settles: usize,
     /// Ends that are to be sent.
     pub(super) unsettled: Vec<Settlement>,
     /// Claims in a row that found nothing.
@@ -51,6 +54,7 @@ impl Lane {
             number: 1,
             claim: None,
             settling: 0,
+            settles: 0,
             unsettled: Vec::new(),
             dry: 0,
             due_later: false,
@@ -101,21 +105,39 @@ impl Lane {
         }
     }
 
-    /// The ends to send now, counted in `settling`.
+    /// How many ends have to have gathered to be worth a call.
+    pub(super) fn worth_a_call(&self) -> usize {
+        match self.settles {
+            0 => 1,
+            // so the queue has something to do while the answer to the first call is read
+            1 => SECOND,
+            _ => usize::MAX,
+        }
+    }
+
+    /// The ends to send now, on their way from now on.
     pub(super) fn take_unsettled(&mut self) -> Vec<Settlement> {
-        if self.settling > 0 {
+        if self.unsettled.len() < self.worth_a_call() {
             return Vec::new();
         }
-        // what is given back goes to the front, where a claim of our own that still waits would take it again
-        let claiming = self.claim.is_some();
-        let now = |end: &mut Settlement| !claiming || end.outcome != Outcome::Released;
-        let settling: Vec<_> = if !claiming && self.unsettled.len() <= Batch::MAX {
+        // What is given back goes to the front: a claim of our own that still waits would take it again, and two calls on
+        // their way could turn its order round.
+        let give_back = self.claim.is_none() && self.settles == 0;
+        let now = |end: &mut Settlement| give_back || end.outcome != Outcome::Released;
+        let settling: Vec<_> = if give_back && self.unsettled.len() <= Batch::MAX {
             std::mem::take(&mut self.unsettled)
         } else {
             self.unsettled.extract_if(.., now).take(Batch::MAX).collect()
         };
-        self.settling = settling.len();
+        self.settling += settling.len();
+        self.settles += usize::from(!settling.is_empty());
         settling
+    }
+
+    /// A call with so many ends was answered.
+    pub(super) fn settled(&mut self, ends: usize) {
+        self.settling -= ends;
+        self.settles -= 1;
     }
 
     pub(super) fn owed(&self) -> usize {

@@ -35,7 +35,7 @@ impl Engine {
                 }
             }
             Answer::Settled { lane, worker, settlements, settled } => {
-                self.lanes[lane].settling = 0;
+                self.lanes[lane].settled(settlements.len());
                 let current = worker == self.board.incarnation();
                 match settled {
                     Ok(SettleReply { answers, claimed, .. }) => {
