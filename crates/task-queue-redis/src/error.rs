@@ -139,10 +139,8 @@ mod tests {
             ("LOADING", "LOADING: it said so; it serves once"),
             ("READONLY", "READONLY: it said so; it is a replica"),
         ] {
-            let line = format!("-{code} it said so.\r\n");
-            let error = deadpool_redis::redis::parse_redis_value(line.as_bytes())
-                .and_then(|value| value.extract_error());
-            let error = meaning(&error.unwrap_err(), None);
+            let line = format!("{code} it said so.");
+            let error = meaning(&ServerError::new(line.as_bytes()), None);
             assert!(error.is_transient() && error.to_string().contains(said), "{error}");
         }
     }
