@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use task_core::{
-    Batch, Claim, Failure, FailureKind, Incarnation, Name, Outcome, Registration, SettleRequest, Settlement,
-    TaskMessage, TaskOptions, Timestamp,
+    Batch, Claim, Failure, FailureKind, Holds, Incarnation, Name, Outcome, Registration, SettleRequest,
+    Settlement, TaskMessage, TaskOptions, Timestamp,
 };
 use task_queue_memory::state::{
     Apply, Beat, Cancel, Command, Enqueue, Granted, Housekeep, Limits, Recorded, Release, Replay, SetPaused,
@@ -97,7 +97,8 @@ fn history() -> Journal {
     );
     journal.claim(second, 1, 2);
     let registration = Arc::new(Registration::new("worker_2", ["send".parse().unwrap()]));
-    journal.apply(Beat { worker: second, registration, heard: 0, busy: 2, progress: Vec::new() });
+    let holds = Some(Holds::new(1, vec![(1, "died".parse().unwrap())]));
+    journal.apply(Beat { worker: second, registration, heard: 0, holds, busy: 2, progress: Vec::new() });
     journal.apply(Cancel("cancelled".parse().unwrap()));
     journal.apply(Release(second));
     journal.claim(first, 2, 1);
