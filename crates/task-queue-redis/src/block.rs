@@ -6,9 +6,10 @@ use std::{
 };
 
 use task_core::QueueError;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
+    dial::LONG,
     error::{at_connect, meaning, unanswered},
     link::Link,
     reply::Reply,
@@ -22,19 +23,19 @@ const KEPT: usize = 16;
 
 /// Connections that waited, and are kept for the next that waits.
 #[derive(Default)]
-pub(crate) struct Idle(Mutex<Vec<Connection>>);
+pub(crate) struct Idle(Mutex<Vec<(Connection, Instant)>>);
 
 impl Idle {
     fn take(&self) -> Option<Connection> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain_mut(Connection::is_usable);
-        idle.pop()
+        idle.retain_mut(|(connection, since)| since.elapsed() < LONG && connection.is_usable());
+        idle.pop().map(|(connection, _)| connection)
     }
 
     fn keep(&self, connection: Connection) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
-            idle.push(connection);
+            idle.push((connection, Instant::now()));
         }
     }
 }

@@ -7,18 +7,16 @@ use tokio::time::timeout;
 
 use crate::{
     url::Target,
-    wire::{Address, Connection, Request, WireError},
+    wire::{Address, Connection, WireError},
 };
 
 /// To make a connection, with TLS and login.
 const CONNECT: Duration = Duration::from_secs(3);
 /// For the answer to a short command.
 pub(crate) const ANSWER: Duration = Duration::from_secs(5);
-/// A connection that lay idle for longer is asked whether it lives: something between us may have dropped it unsaid. What
-/// is said, that it is closed, is known without asking.
-const LONG: Duration = Duration::from_secs(60);
-/// For the answer to that.
-pub(crate) const LIVES: Duration = Duration::from_secs(1);
+/// A connection that lay idle for longer is not used again: something between us may have dropped it unsaid, and to ask
+/// takes as long as to connect anew. That it was closed is known without asking.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Makes connections to one server, wherever it is by then.
 #[derive(Clone)]
@@ -61,10 +59,9 @@ impl managed::Manager for Manager {
         if !connection.is_usable() {
             return Err(RecycleError::message("it was closed, or left in the middle of a call"));
         }
-        // asking each time would double the commands of a client
-        if metrics.last_used() < LONG {
-            return Ok(());
+        if metrics.last_used() >= LONG {
+            return Err(RecycleError::message("it lay idle for long"));
         }
-        connection.ask(&Request::one(&["PING"])).await.map(drop).map_err(RecycleError::Backend)
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ pub(crate) fn meaning(error: &ServerError, queue: Option<&Name>) -> QueueError {
     // a server's words may repeat a command's arguments, never a password: that is sent at connect alone
     let (code, words) = (error.code(), error.to_string());
     match code {
+        _ if error.is_full() => QueueError::unreachable(format!("{words}; raise its maxclients")),
         "OOM" => match queue {
             Some(queue) => QueueError::Full(queue.clone()),
             None => QueueError::unreachable(words),
@@ -61,13 +62,12 @@ pub(crate) fn foreign(key: &str, words: &str) -> QueueError {
 pub(crate) fn at_connect(error: &WireError, target: &Target) -> QueueError {
     let address = &target.shown;
     match error {
-        WireError::Login(error) if matches!(error.code(), "LOADING" | "MASTERDOWN") => refused(error, target),
-        WireError::Login(_) => QueueError::Refused(format!(
+        WireError::Login(said) if said.is_wrong_password() => QueueError::Refused(format!(
             "{address}: the user or the password is wrong; the password came from {}",
             target.password_from
         )),
         WireError::Refused(error) => refused(error, target),
-        WireError::Io(_) | WireError::Malformed(_) => {
+        WireError::Io(_) | WireError::Malformed(_) | WireError::Login(_) => {
             QueueError::unreachable(format!("{address}: {error}{}", remedy(error, target)))
         }
     }

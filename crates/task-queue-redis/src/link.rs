@@ -17,7 +17,7 @@ use crate::{
     beat::ToldToRunEmpty,
     block::Idle,
     clock::Clock,
-    dial::{Dialer, LIVES, Manager},
+    dial::{Dialer, Manager},
     error::{at_connect, foreign, meaning, unanswered},
     news::News,
     park::Parking,
@@ -57,7 +57,6 @@ impl Link {
             // the one that was used last is the likeliest to be good
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(POOL_WAIT))
-            .recycle_timeout(Some(LIVES))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(QueueError::unreachable)?;

@@ -15,13 +15,15 @@ use tokio::{
 };
 
 use crate::{
-    dial::{ANSWER, Dialer, LIVES},
+    dial::{ANSWER, Dialer},
     link::Link,
     wire::{Connection, Request, Value, WireError},
 };
 
 /// So often it is asked whether the connection lives, while somebody waits for what comes over it.
 const ASK: Duration = Duration::from_secs(5);
+/// For the answer to that.
+const LIVES: Duration = Duration::from_secs(1);
 /// After a failure nobody asks for the connection again for so long.
 const REST: Duration = Duration::from_secs(1);
 

@@ -2,17 +2,17 @@
 
 use std::{io, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::wire::{Address, Connection, Login, Request, Value, WireError};
 
-/// For the answer of one of them; then the next is asked.
+/// For the answer of one of them.
 const ASK: Duration = Duration::from_secs(1);
 /// Where they listen if the URL does not say.
 const PORT: u16 = 26379;
 
 /// Who is asked, and for which primary.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 pub(crate) struct Sentinels {
     hosts: Vec<(String, u16)>,
     name: String,
@@ -34,11 +34,18 @@ impl Sentinels {
         format!("{}/{}", hosts.join(","), self.name)
     }
 
-    /// Where the primary is now, as the first of them says that answers and knows it.
+    /// Where the primary is now, as the first of them says that answers and knows it. All are asked at once: the one that
+    /// died with a primary keeps nobody waiting.
     pub(crate) async fn primary(&self) -> Result<(String, u16), WireError> {
         let mut last = "there are none".to_owned();
-        for (host, port) in &self.hosts {
-            last = match timeout(ASK, self.ask(host, *port)).await {
+        let ask = |(host, port): (String, u16)| {
+            let this = self.clone();
+            async move { (timeout(ASK, this.ask(&host, port)).await, host, port) }
+        };
+        let mut asked: JoinSet<_> = self.hosts.iter().cloned().map(ask).collect();
+        while let Some(answer) = asked.join_next().await {
+            let (answer, host, port) = answer.map_err(io::Error::other)?;
+            last = match answer {
                 Ok(Ok(Some(primary))) => return Ok(primary),
                 Ok(Ok(None)) => format!("{host}:{port} watches no primary called `{}`", self.name),
                 Ok(Err(error)) => format!("{host}:{port}: {error}"),
@@ -87,7 +94,7 @@ mod tests {
         let (sentinels, rest) = Sentinels::read("h1,h2:7000,[::1]:7001,[::1]/main/3", None).unwrap();
         assert_eq!((sentinels.shown().as_str(), rest), ("h1:26379,h2:7000,::1:7001,::1:26379/main", "3"));
         for wrong in ["h1,h2", "h1/", "/main", "h1,,h2/main", "h1:port/main"] {
-            assert_eq!(Sentinels::read(wrong, None), None, "{wrong}");
+            assert!(Sentinels::read(wrong, None).is_none(), "{wrong}");
         }
     }
 }

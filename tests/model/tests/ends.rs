@@ -56,6 +56,6 @@ fn every_path_ends_where_users_cancel_and_replay_and_the_backend_is_away() {
 
 #[test]
 fn every_path_ends_where_the_backend_loses_its_last_writes() {
-    let budget = Budget { losses: 1, ..Budget::default() };
+    let budget = Budget { losses: 1, crashes: 1, ..Budget::default() };
     every_path_ends(Scenario::new(1, 2, budget));
 }

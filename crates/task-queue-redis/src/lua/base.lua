@@ -104,11 +104,17 @@ local function suspect(id, s, now)
   wake()
 end
 
--- Into a schedule; wakes a worker if it is the next due, so that one watches the clock for it.
+-- Into a schedule, a time and a member each; wakes a worker if the next due is of them, so that one watches the clock.
+local function schedule_all(key, entries)
+  call('ZADD', key, unpack(entries))
+  local head = call('ZRANGE', key, 0, 0)[1]
+  for i = 2, #entries, 2 do
+    if entries[i] == head then return wake() end
+  end
+end
+
 local function schedule(key, due, priority, id)
-  local member = string.char(priority) .. id
-  call('ZADD', key, int(due), member)
-  if call('ZRANGE', key, 0, 0)[1] == member then wake() end
+  schedule_all(key, { int(due), string.char(priority) .. id })
 end
 
 -- Tells a worker's heartbeat to look.

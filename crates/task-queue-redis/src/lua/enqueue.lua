@@ -77,7 +77,12 @@ for i = 1, n do
 end
 if #new == 0 then return answers end
 call('HSET', TASKS, unpack(sets))
-local list, places = {}, {}
+-- what goes into each structure, all of it at once
+local list, places, later, expiries, states, holders = {}, {}, {}, {}, {}, {}
+local function add(to, a, b)
+  to[#to + 1] = a
+  to[#to + 1] = b
+end
 for _, i in ipairs(new) do
   local id, at, start = ids[i], special[i], 0
   if at then
@@ -85,17 +90,25 @@ for _, i in ipairs(new) do
     local ends, ends_in, lock = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), ARGV[at + 5]
     start = start_at or (start_in and now + start_in) or 0
     ends = ends or (ends_in and now + ends_in)
-    if lock ~= '' then call('HSET', UNIQ, lock, id) end
-    if ends then call('ZADD', EXPIRY, int(ends), id) end
-    if ends or lock ~= '' then keep(id, { x = ends, u = lock ~= '' and lock or nil }) end
+    if lock ~= '' then add(holders, lock, id) end
+    if ends then add(expiries, int(ends), id) end
+    if ends or lock ~= '' then add(states, id, cmsgpack.pack({ x = ends, u = lock ~= '' and lock or nil })) end
   end
   if start > now then
-    schedule(DELAYED, start, string.byte(priorities, #priorities == 1 and 1 or i), id)
+    local place = #priorities == 1 and 1 or i
+    add(later, int(start), string.sub(priorities, place, place) .. id)
   else
     list[#list + 1] = id
     places[#places + 1] = i
   end
 end
+if #holders > 0 then call('HSET', UNIQ, unpack(holders)) end
+if #expiries > 0 then call('ZADD', EXPIRY, unpack(expiries)) end
+if #states > 0 then
+  call('HSETNX', STATE, '', PAD)
+  call('HSET', STATE, unpack(states))
+end
+if #later > 0 then schedule_all(DELAYED, later) end
 make_ready(list, places)
 call('HINCRBY', META, 'tQ', #new)
 return answers

@@ -19,7 +19,7 @@ pub(crate) type Answer = Result<Value, ServerError>;
 
 /// The least room for what comes in.
 const ROOM: usize = 16 << 10;
-/// A buffer that has grown beyond this is not kept.
+/// A buffer that has grown to this is not kept.
 const KEPT: usize = 256 << 10;
 
 /// Who we are at a server, and in which of its databases.
@@ -56,11 +56,17 @@ impl Connection {
         }
         let begins = hello.commands();
         hello.command(&["CLIENT", "SETNAME", name]);
-        for (n, answer) in connection.ask(&hello).await?.into_iter().enumerate() {
-            match answer {
-                Err(error) if n < logs_in => return Err(WireError::Login(error)),
-                Err(error) if n < begins => return Err(WireError::Refused(error)),
-                // a name is for people: a server that refuses it serves us all the same
+        connection.send(&hello).await?;
+        // one by one: a server that takes nobody in says so and closes, and answers nothing else
+        for n in 0..hello.commands() {
+            match connection.next().await? {
+                Value::Error(error) if n < logs_in && !error.is_full() => {
+                    return Err(WireError::Login(error));
+                }
+                // a name is for people: a server that has none serves us all the same
+                Value::Error(error) if n < begins || !error.is_closed_command() => {
+                    return Err(WireError::Refused(error));
+                }
                 _ => {}
             }
         }
@@ -80,7 +86,7 @@ impl Connection {
                 value => Ok(value),
             });
         }
-        if self.bytes.is_empty() && self.bytes.capacity() > KEPT {
+        if self.bytes.is_empty() && self.bytes.try_reclaim(KEPT) {
             self.bytes = BytesMut::new();
         }
         Ok(answers)

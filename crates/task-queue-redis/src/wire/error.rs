@@ -14,6 +14,22 @@ impl ServerError {
         let word = self.0.split(' ').next().unwrap_or_default();
         if word.bytes().all(|byte| byte.is_ascii_uppercase()) { word } else { "" }
     }
+
+    /// The server takes no more clients in, for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.starts_with("ERR max number of clients")
+    }
+
+    /// The user may not use the command, or the server does not know it.
+    pub(crate) fn is_closed_command(&self) -> bool {
+        self.code() == "NOPERM" || self.0.starts_with("ERR unknown")
+    }
+
+    /// What was given is not what lets us in.
+    pub(crate) fn is_wrong_password(&self) -> bool {
+        let wrong = ["ERR AUTH", "ERR invalid password", "ERR Client sent AUTH"];
+        matches!(self.code(), "WRONGPASS" | "NOPERM") || wrong.iter().any(|words| self.0.starts_with(words))
+    }
 }
 
 impl fmt::Display for ServerError {
@@ -54,7 +70,9 @@ impl fmt::Display for WireError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Malformed(what) => write!(f, "no answer of a Redis: {what}"),
-            Self::Login(error) | Self::Refused(error) => error.fmt(f),
+            // not its words: they may repeat the password
+            Self::Login(error) => write!(f, "the login was not answered as it should ({})", error.code()),
+            Self::Refused(error) => error.fmt(f),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::{io, path::PathBuf};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixStream},
+    net::{TcpStream, UnixStream, lookup_host},
+    task::JoinSet,
 };
 
 /// The bytes of a connection, whatever carries them.
@@ -40,8 +41,18 @@ impl Address {
 }
 
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((host, port)).await?;
-    // a call is one write: it is not to wait for another
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    // all at once: nobody may answer at the first of them, and say so after minutes
+    let mut tries: JoinSet<_> = lookup_host((host, port)).await?.map(TcpStream::connect).collect();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    while let Some(tried) = tries.join_next().await {
+        match tried? {
+            Ok(stream) => {
+                // a call is one write: it is not to wait for another
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }

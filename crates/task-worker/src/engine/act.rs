@@ -26,7 +26,7 @@ impl Engine {
             }
         }
         self.count();
-        self.bench.tell_at(self.lanes.iter().map(Lane::worth_a_call).min().unwrap_or(1));
+        self.bench.tell_at(self.lanes.iter().map(Lane::missing).min().unwrap_or(1));
         self.recall();
         if self.stopping && !self.last && self.books.held + self.books.unsettled == 0 {
             // only claims are to be answered, which may have taken tasks: they have as long as the last settlements, and a

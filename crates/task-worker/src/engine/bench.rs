@@ -116,9 +116,11 @@ impl Bench {
         self.0.go_on(&mut attempts);
     }
 
-    /// So many attempts have to end until that is news, which wakes whoever waits for it; no more than [`MANY`].
+    /// So many attempts have to end until that is news, which wakes whoever waits for it: no more than [`MANY`], nor than
+    /// there are slots, which are free from then on.
     pub(super) fn tell_at(&self, ended: usize) {
-        self.0.lock().told_at = ended.min(MANY);
+        let mut attempts = self.0.lock();
+        attempts.told_at = ended.min(MANY).min(attempts.slots.all as usize).max(1);
     }
 
     /// What has ended since this was asked last, as soon as that is news.

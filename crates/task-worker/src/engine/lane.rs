@@ -106,13 +106,18 @@ impl Lane {
     }
 
     /// How many ends have to have gathered to be worth a call.
-    pub(super) fn worth_a_call(&self) -> usize {
+    fn worth_a_call(&self) -> usize {
         match self.settles {
             0 => 1,
             // so the queue has something to do while the answer to the first call is read
             1 => SECOND,
             _ => usize::MAX,
         }
+    }
+
+    /// How many more ends are worth a call.
+    pub(super) fn missing(&self) -> usize {
+        self.worth_a_call().saturating_sub(self.unsettled.len())
     }
 
     /// The ends to send now, on their way from now on.

@@ -39,6 +39,7 @@ impl Engine {
                 let current = worker == self.board.incarnation();
                 match settled {
                     Ok(SettleReply { answers, claimed, .. }) => {
+                        self.heard |= current;
                         self.settled(lane, &settlements, &answers);
                         match claimed {
                             Some(Ok(claimed)) if current => self.received(lane, claimed),
@@ -58,7 +59,6 @@ impl Engine {
     }
 
     fn settled(&mut self, lane: usize, settlements: &[Settlement], answers: &[SettleAnswer]) {
-        self.heard = true;
         self.board.settled(&self.lanes[lane].name, settlements);
         for (settlement, answer) in settlements.iter().zip(answers) {
             match answer {
