@@ -44,10 +44,12 @@ local function state(id)
   return raw and cmsgpack.unpack(raw) or {}
 end
 
-local function keep(id, s)
+local function keep_all(states) -- ids and packed states
   call('HSETNX', STATE, '', PAD)
-  call('HSET', STATE, id, cmsgpack.pack(s))
+  call('HSET', STATE, unpack(states))
 end
+
+local function keep(id, s) keep_all({ id, cmsgpack.pack(s) }) end
 
 local function holder(held) return (string.match(held, '^([^:]*):')) end
 local function token_of(held) return (string.match(held, '^(.*)@')) end

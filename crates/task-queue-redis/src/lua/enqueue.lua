@@ -104,10 +104,7 @@ for _, i in ipairs(new) do
 end
 if #holders > 0 then call('HSET', UNIQ, unpack(holders)) end
 if #expiries > 0 then call('ZADD', EXPIRY, unpack(expiries)) end
-if #states > 0 then
-  call('HSETNX', STATE, '', PAD)
-  call('HSET', STATE, unpack(states))
-end
+if #states > 0 then keep_all(states) end
 if #later > 0 then schedule_all(DELAYED, later) end
 make_ready(list, places)
 call('HINCRBY', META, 'tQ', #new)

@@ -76,3 +76,22 @@ impl fmt::Display for WireError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_fails_is_told_without_what_the_server_repeats_of_it() {
+        let said = ServerError::new(b"ERR unknown command 'AUTH', with args beginning with: 's3cret'");
+        assert!(!said.is_wrong_password());
+        let words = WireError::Login(said).to_string();
+        assert!(words.contains("(ERR)") && !words.contains("s3cret"), "{words}");
+        for wrong in [
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "ERR AUTH <password> called without any password configured for the default user.",
+        ] {
+            assert!(ServerError::new(wrong.as_bytes()).is_wrong_password(), "{wrong}");
+        }
+    }
+}

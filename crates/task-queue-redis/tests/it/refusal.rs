@@ -47,6 +47,22 @@ async fn a_full_server_refuses_enqueues_and_drains() {
     assert_eq!(put(&queue, "b", options()).await, Enqueued::Queued);
 }
 
+/// What it says before it closes was thrown away, and the first call on such a connection looked as if it had been lost.
+#[tokio::test]
+async fn a_server_that_takes_no_more_clients_in_is_told_as_such_and_nothing_was_sent() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    put(&queue, "a", options()).await;
+    server.say(&["config", "set", "maxclients", "1"]);
+    for url in [server.url(), format!("redis://:secret@127.0.0.1:{}/3", server.port)] {
+        let error = RedisQueue::connect(&url).await.unwrap_err();
+        let words = error.to_string();
+        assert!(matches!(error, QueueError::Unreachable(_)), "{words}");
+        assert!(words.contains("max number of clients") && words.contains("maxclients"), "{words}");
+        assert!(!words.contains("secret"), "{words}");
+    }
+}
+
 #[tokio::test]
 async fn no_server_is_told_with_its_address_and_what_to_do() {
     let nobody = free_port();

@@ -159,10 +159,38 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use task_core::{Queue as _, TaskMessage, TaskOptions};
+    use task_core::{
+        Delivery, Queue as _, ResultMessage, TaskId, TaskMessage, TaskOptions, Timestamp, Token,
+    };
     use task_queue_memory::MemoryQueue;
 
     use super::*;
+
+    #[test]
+    fn a_second_call_leaves_with_many_ends_and_what_is_given_back_waits_for_all_calls() {
+        let mut lane = Lane::new(Name::DEFAULT_QUEUE, 1);
+        let end = |outcome: Outcome| {
+            let message =
+                TaskMessage::new(TaskId::new(), "work", vec![0xc0], TaskOptions::default()).unwrap();
+            let record = ResultMessage::pending(&message, Timestamp::default());
+            let token = Token::new(Incarnation::new(), 1);
+            Settlement::new(Delivery::new(token, message.to_record().into(), record), outcome)
+        };
+        let done = || end(Outcome::Completed { result: vec![0xc0].into() });
+        lane.unsettled.push(done());
+        assert_eq!((lane.missing(), lane.take_unsettled().len()), (0, 1), "at once, where none is under way");
+        lane.unsettled.push(end(Outcome::Released));
+        lane.unsettled.extend((2..SECOND).map(|_| done()));
+        assert_eq!((lane.missing(), lane.take_unsettled().len()), (1, 0));
+        lane.unsettled.push(done());
+        assert_eq!(lane.take_unsettled().len(), SECOND - 1, "but what is given back");
+        lane.unsettled.extend((0..2 * SECOND).map(|_| done()));
+        assert_eq!(lane.take_unsettled().len(), 0, "two are under way");
+        lane.settled(1);
+        lane.settled(SECOND - 1);
+        assert_eq!(lane.owed(), 1 + 2 * SECOND);
+        assert_eq!(lane.take_unsettled().len(), 1 + 2 * SECOND);
+    }
 
     #[tokio::test]
     async fn what_the_late_copy_of_an_empty_claim_takes_is_brought_by_the_next_claim() {
