@@ -1,34 +1,53 @@
-//! The transitions, each one script: what several need is put before their own text.
+//! The transitions, each one script, of parts.
+//!
+//! A call makes the functions of its script anew, which costs as much as what it does. So a script has the parts that it
+//! uses, and what few calls need stands in one function, `rarely`, that makes it where it is called.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use deadpool_redis::redis;
 
 use crate::wire::{Request, decimal, write_word};
 
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $name:ident = $flags:literal, $($file:literal),+;)*) => {$(
-        $(#[$doc])*
-        pub(crate) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new($flags, &[$(include_str!(concat!("lua/", $file))),+]));
-    )*};
+    ($($(#[$doc:meta])* $name:ident = $flags:literal, [$($part:ident)+] $(rarely [$($rare:ident)+])?;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) static $name: LazyLock<Script> =
+                LazyLock::new(|| Script::new($flags, &[$(part!($part)),+], &[$($(part!($rare)),+)?]));
+        )*
+        #[cfg(test)]
+        static ALL: &[(&str, &LazyLock<Script>)] = &[$((stringify!($name), &$name)),*];
+    };
+}
+
+macro_rules! part {
+    ($name:ident) => {
+        include_str!(concat!("lua/", stringify!($name), ".lua"))
+    };
 }
 
 // Only enqueue is refused over maxmemory: everything else must go on, or a full server could not drain.
 scripts! {
-    ENQUEUE = "#!lua", "base.lua", "enqueue.lua";
-    CLAIM = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "claim.lua";
-    SETTLE = "#!lua flags=allow-oom", "base.lua", "settle.lua";
-    BEAT = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "unheld.lua", "beat.lua";
-    RELEASE = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "release.lua";
-    GIVE_BACK = "#!lua flags=allow-oom", "base.lua", "give_back.lua";
-    LOOK = "#!lua flags=allow-oom", "base.lua", "look.lua";
-    CANCEL = "#!lua flags=allow-oom", "base.lua", "cancel.lua";
-    CONTROL = "#!lua flags=allow-oom", "base.lua", "control.lua";
-    STATS = "#!lua flags=allow-oom", "base.lua", "recover.lua", "house.lua", "stats.lua";
-    LIST = "#!lua flags=allow-oom", "base.lua", "list.lua";
-    TRIM = "#!lua flags=allow-oom", "base.lua", "trim.lua";
-    EXPLAIN = "#!lua flags=allow-oom", "base.lua", "explain.lua";
+    ENQUEUE = "#!lua", [clock any wake ready counts enqueue tokens state schedule view enqueue_each];
+    CLAIM = "#!lua flags=allow-oom", [clock closed lease due held wake take claim]
+        rarely [tokens state wake ready aside told finish unplace recover register house counts sweep names view give];
+    SETTLE = "#!lua flags=allow-oom", [clock tokens any closed told results held settle]
+        rarely [tokens any state wake ready schedule aside told finish knowing others];
+    BEAT = "#!lua flags=allow-oom", [clock tokens closed lease over beat]
+        rarely [tokens state wake ready aside told finish unplace held recover register house counts sweep names unheld];
+    RELEASE = "#!lua flags=allow-oom",
+        [clock tokens state wake ready aside told finish unplace recover house release];
+    GIVE_BACK = "#!lua flags=allow-oom", [give_back];
+    LOOK = "#!lua flags=allow-oom", [clock tokens state view look];
+    CANCEL = "#!lua flags=allow-oom", [clock tokens state wake aside told finish unplace view cancel];
+    CONTROL = "#!lua flags=allow-oom",
+        [clock tokens state wake ready aside knowing told finish results view control];
+    STATS = "#!lua flags=allow-oom",
+        [clock tokens state wake ready aside told finish unplace recover house counts over sweep view stats];
+    LIST = "#!lua flags=allow-oom", [clock tokens state results view list];
+    TRIM = "#!lua flags=allow-oom", [clock state trim];
+    EXPLAIN = "#!lua flags=allow-oom", [clock tokens state view explain];
 }
 
 /// A script and its hash.
@@ -38,11 +57,18 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn new(flags: &str, parts: &[&str]) -> Self {
-        // A function captures a local of the one around it by a walk through all that are captured already, and one from
-        // further out at once: with the names of keys outside, a call spends 14 µs on its functions, and else 33.
-        let (keys, parts) = (include_str!("lua/keys.lua"), parts.join("\n"));
-        let text = format!("{flags}\n{keys}\nreturn (function()\n{parts}\nend)()");
+    fn new(flags: &str, parts: &[&str], rare: &[&str]) -> Self {
+        let mut text = format!("{flags}\n{}", part!(start));
+        if !rare.is_empty() {
+            // it names its keys anew: to take those of the script with it would cost every call
+            let rare = with_keys(rare);
+            let used: BTreeSet<&str> = parts.iter().flat_map(|part| used_rarely(part)).collect();
+            let table: String = used.iter().map(|name| format!("{name} = {name}, ")).collect();
+            text += &format!(
+                "local made\nlocal function rarely()\nif made then return made end\n{rare}made = {{ {table}}}\nreturn made\nend\n"
+            );
+        }
+        text += &with_keys(parts);
         let hash = redis::Script::new(&text).get_hash().to_owned();
         Self { text, hash }
     }
@@ -60,6 +86,32 @@ impl Script {
     pub(crate) fn by_text(&self, call: &Call, request: &mut Request) {
         call.write("EVAL", &self.text, request);
     }
+}
+
+/// Parts behind each other, before each the names of the keys that it is the first to use.
+fn with_keys(parts: &[&str]) -> String {
+    let keys = || part!(keys).lines().filter_map(|line| Some((line.split_once(" = ")?.0, line)));
+    let mut named = BTreeSet::new();
+    let mut text = String::new();
+    for part in parts {
+        let words: BTreeSet<&str> = words(part).collect();
+        for (name, line) in keys().filter(|(name, _)| words.contains(name)) {
+            if named.insert(name) {
+                text += &format!("local {line}\n");
+            }
+        }
+        text += part;
+    }
+    text
+}
+
+/// What a part calls of the functions that few calls need.
+fn used_rarely(part: &str) -> impl Iterator<Item = &str> {
+    part.split("rarely().").skip(1).filter_map(|rest| words(rest).next())
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 /// The arguments of a call, as they are written.
@@ -99,5 +151,80 @@ impl Call {
 
     fn write(&self, command: &str, script: &str, request: &mut Request) {
         request.followed(&[command, script, "1", &self.base], self.words, &self.written);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LUA: &str = "and break do else elseif end false for function if in local nil not or repeat return then true until \
+        while KEYS ARGV redis cmsgpack string table math ipairs pairs pcall next tonumber tostring unpack";
+
+    /// Its words outside of comments and strings, each with the character before it and what follows.
+    fn code(text: &str) -> Vec<(String, char, String)> {
+        let mut bare = String::new();
+        for line in text.lines() {
+            let strings_gone: String = line.split('\'').step_by(2).collect::<Vec<_>>().join(" ");
+            bare += strings_gone.split("--").next().unwrap_or_default();
+            bare.push('\n');
+        }
+        let mut found = Vec::new();
+        let is_part = |c: char| c == '_' || c.is_ascii_alphanumeric();
+        let mut rest = bare.as_str();
+        let mut before = ' ';
+        while let Some(c) = rest.chars().next() {
+            let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            if length > 0 && !c.is_ascii_digit() {
+                found.push((rest[..length].to_owned(), before, rest[length..].trim_start().to_owned()));
+            }
+            let step = length.max(c.len_utf8());
+            before = rest[..step].chars().last().unwrap_or(' ');
+            rest = &rest[step..];
+        }
+        found
+    }
+
+    /// What is declared in it, however deep.
+    fn declared(text: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for line in text.lines() {
+            for (before, after) in [("local ", "="), ("for ", "="), ("for ", " in "), ("function", ")")] {
+                for rest in line.split(before).skip(1) {
+                    names.extend(words(rest.split(after).next().unwrap_or(rest)).map(str::to_owned));
+                }
+            }
+        }
+        names
+    }
+
+    /// A name that is not there is an error where it is reached, and much is reached seldom.
+    #[test]
+    fn each_part_of_a_script_finds_what_it_names() {
+        for (name, script) in ALL {
+            let (_, text) = script.text.split_once('\n').unwrap();
+            let (rare, main) = text.split_once("return made\nend\n").unwrap_or(("", text));
+            let of_all = ["call", "base", "int", "made", "rarely"].map(str::to_owned);
+            for text in [rare, main] {
+                let known: BTreeSet<String> = declared(text).into_iter().chain(of_all.clone()).collect();
+                for (word, before, after) in code(text) {
+                    let is_field = before == '.' || (after.starts_with('=') && !after.starts_with("=="));
+                    let is_known = known.contains(&word) || LUA.split_whitespace().any(|lua| lua == word);
+                    assert!(is_field || is_known, "{name}: {word} before {after:.40}");
+                }
+            }
+            for used in used_rarely(main) {
+                assert!(rare.contains(&format!("\nlocal function {used}(")), "{name}: {used}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_script_names_the_keys_that_it_uses_and_no_others() {
+        let text = &GIVE_BACK.text;
+        assert!(text.contains("local WAKE = base .. ':wake'\n") && !text.contains(":tasks'"), "{text}");
+        let (rare, main) = CLAIM.text.split_once("return made\n").unwrap();
+        assert!(rare.contains("local UNIQ = ") && !main.contains("local UNIQ = "));
+        assert!(rare.contains("local TASKS = ") && main.contains("local TASKS = "));
     }
 }

@@ -9,18 +9,25 @@
 -- guarantees moves the lease; progress of a token that is not the current one is dropped; commands are told until heard;
 --       of claims that it speaks of, what it does not name is given back
 local inc = ARGV[1]
-local now, grace, meta = clock()
-local registers = ARGV[4] ~= '' or ARGV[6] ~= ''
-local here = alive(inc, tonumber(ARGV[2]), now, registers and ARGV[4] or nil, ARGV[5], ARGV[6])
-if here == nil then return { 'REG' } end
-if not here then return { 'CLOSED' } end
-local upto, said, more, progress = tonumber(ARGV[8]), {}, false, 10 + 3 * ARGV[9]
-if upto > 0 then
-  for i = 10, progress - 1, 3 do said[ARGV[i]] = { n = tonumber(ARGV[i + 1]), ids = ARGV[i + 2] } end
-  more = give_back_unheld(inc, upto, said, now, 2 * STEP)
+if closed(inc) then return { 'CLOSED' } end
+if not leased(inc, now + ARGV[2]) then
+  if ARGV[4] == '' and ARGV[6] == '' then return { 'REG' } end
+  rarely().register(inc, now + ARGV[2], now, ARGV[4], ARGV[5], ARGV[6])
 end
-house(now, grace, meta)
-local known = knows(inc, now)
+local upto, more, progress = tonumber(ARGV[8]), false, 10 + 3 * ARGV[9]
+if upto > 0 and call('EXISTS', HELD .. inc) == 1 then
+  local said = {}
+  for i = 10, progress - 1, 3 do said[ARGV[i]] = { n = tonumber(ARGV[i + 1]), ids = ARGV[i + 2] } end
+  more = rarely().give_back_unheld(inc, upto, said, now, 200)
+end
+local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 1)[1]
+if dead or call('EXISTS', DELAYED, RETRY, EXPIRY, DYING) > 0 then rarely().house(now, grace) end
+if now - swept >= 100 or now < swept then rarely().tidy(now, grace) end
+local known, run_empty = {}, 0
+if call('EXISTS', UNKNOWN, SUSPECTS) > 0 then
+  known = rarely().knows(inc, now)
+  run_empty = rarely().asked_to_run_empty(inc, known)
+end
 local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
 call('HSET', SEEN, inc, since .. ',' .. ARGV[3])
 for i = progress, #ARGV, 3 do
@@ -55,5 +62,4 @@ local commands = call('LRANGE', INBOX .. inc, 0, 99)
 for i = 1, #commands do -- what has no number can't be heard: it is told this once
   if not number_of(commands[i]) then call('LREM', INBOX .. inc, 1, commands[i]) end
 end
-local over = over_params()
-return { 'OK', int(now), asked_to_run_empty(inc, known), cancels, commands, news, over, more and 1 or 0 }
+return { 'OK', int(now), run_empty, cancels, commands, news, over_params(), more and 1 or 0 }

@@ -3,7 +3,7 @@
 -- ARGV 1 id
 -- reply now, none | final, status or its view | asked | cancelled
 -- guarantees a waiting task ends in this step; a running one never runs again unless it returns a value
-local id, now = ARGV[1], clock()
+local id = ARGV[1]
 local rec = call('HGET', TASKS, id)
 if not rec then return { int(now), 'none' } end
 local held = call('HGET', RUN, id)

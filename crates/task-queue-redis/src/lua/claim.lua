@@ -8,218 +8,108 @@
 -- guarantees the number again gives the same tasks as far as they are still held by it; one that is acked or eight
 --       behind gives none; one that gave none may be asked again. Housekeeping is done also where nothing is given.
 --       `wake` holds the token after it if anything is ready and the queue is not paused.
-local inc, number, acked = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local most, bytes_left, idle = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
-local now, grace, meta = clock()
-local here = alive(inc, tonumber(ARGV[6]), now, ARGV[8], ARGV[9], ARGV[10])
-if here == nil then return { 'REG' } end
-if not here then return { 'CLOSED' } end
-house(now, grace, meta, most)
-local rare = call('EXISTS', UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0 -- most claims find none of it
-local known = rare and knows(inc, now) or {}
-if rare then call('DEL', CALL .. inc) end -- it is here
+local inc, number, acked, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if closed(inc) then return { 'CLOSED' } end
+if not leased(inc, now + ARGV[6]) then
+  if not ARGV[8] then return { 'REG' } end
+  rarely().register(inc, now + ARGV[6], now, ARGV[8], ARGV[9], ARGV[10])
+end
 
-local tasks = {}
-local held = inc .. ':' .. ARGV[2] .. '@' .. int(now)
+-- most queues have none of these, and most claims nothing to do for those that have
+local odd, due, expired = false, nil, nil
+if call('EXISTS', DELAYED, RETRY, EXPIRY, DYING, UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0 then
+  odd = call('EXISTS', DYING, UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0
+  due = next_due()
+  expired = call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 1)[1]
+end
+local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 1)[1]
+if odd or expired or dead or due and due <= now then
+  rarely().house(now, grace, most)
+  odd = call('EXISTS', UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0
+  due = next_due()
+end
+if now - swept >= 5000 or now < swept then rarely().tidy(now, grace, most) end -- heartbeats come more often
+
+local known, alone = {}, 0
+if odd then
+  known, alone = rarely().knows(inc, now), call('HEXISTS', ALONE, inc)
+  call('DEL', CALL .. inc) -- it is here
+end
 local log = CLAIMS .. inc
 local past = call('HMGET', log, 'acked', 'high', ARGV[2])
 local was_acked, high = tonumber(past[1] or 0), tonumber(past[2] or 0)
 local acks = acked > was_acked
-if acks then
-  for one = math.max(was_acked + 1, acked - IN_FLIGHT + 1), acked do forget_claim(inc, int(one), acked, high) end
-  was_acked = acked
-end
-local paused = meta.paused and 1 or 0
-local alone = rare and call('HEXISTS', ALONE, inc) or 0
-
--- Whether more is due that it may take.
-local function more_due()
-  if paused == 1 then return 0 end
-  for i = 1, #known do
-    local head = call('ZRANGE', NAMED .. known[i], 0, 0, 'WITHSCORES')[2]
-    if head and tonumber(head) < BEHIND then return 1 end
+if not acks then acked = was_acked end
+local over, again = is_over(number, acked, high), past[3]
+local levels = paused and {} or call('ZREVRANGE', LEVELS, 0, 1)
+local got = {
+  n = 0, left = tonumber(ARGV[5]), tasks = {}, taken = {}, runs = {}, held = inc .. ':' .. ARGV[2] .. '@' .. int(now),
+  voids = odd and call('EXISTS', VOID) == 1,
+}
+if over then
+  -- nothing
+elseif again then
+  rarely().give_again(got, again)
+elseif not paused and alone == 0 and most > 0 then
+  local full, dropped = false, 0
+  if odd then
+    full = rarely().give_aside(got, take, inc, known, most, ARGV[7] == '1')
+    alone = got.alone or 0
   end
-  return call('EXISTS', LEVELS)
-end
-
--- Whoever sends a claim again may have taken the token for it, and takes nothing new.
-local function pass_on()
-  if paused == 0 and call('EXISTS', LEVELS) == 1 then wake() end
-end
-
-if number <= was_acked or number + IN_FLIGHT <= high then
-  if acks then call('HSET', log, 'acked', acked) end
-  pass_on()
-  return { 'OK', int(now), more_due(), -1, 0, paused, alone, held, tasks }
-end
-if past[3] then
-  if acks then call('HSET', log, 'acked', acked) end
-  for id in string.gmatch(past[3], '[^\n]+') do
-    local have = call('HGET', RUN, id)
-    if have and token_of(have) == inc .. ':' .. ARGV[2] then
-      held = have
-      tasks[#tasks + 1] = ''
-      tasks[#tasks + 1] = view(id)
+  while levels[1] and not full and got.n < most and dropped < 500 do
+    local key, before, asked = READY .. levels[1], got.n, most - got.n
+    local ids = call('LPOP', key, asked) or {}
+    local rest = take(got, ids)
+    if rest then -- it goes back, in its order
+      full = true
+      for i = #ids, rest, -1 do call('LPUSH', key, ids[i]) end
+    end
+    dropped = dropped + #ids - (got.n - before)
+    if not full and (#ids < asked or call('EXISTS', key) == 0) then
+      call('ZREM', LEVELS, levels[1])
+      levels = levels[2] and call('ZREVRANGE', LEVELS, 0, 1) or {}
     end
   end
-  pass_on()
-  return { 'OK', int(now), more_due(), -1, asked_to_run_empty(inc, known), paused, alone, held, tasks }
 end
 
-local taken, runs, n = {}, {}, 0
-local marked = {} -- places of those of whom more is known
-local voids = rare and call('EXISTS', VOID) == 1
-local states = call('HLEN', STATE) > 1
-
--- Takes one id that was taken off a list; false if its bytes don't fit any more.
-local function take(id, rec, raw)
-  if voids and call('HEXISTS', VOID, id) == 1 then
-    if call('HINCRBY', VOID, id, -1) <= 0 then call('HDEL', VOID, id) end
-    return true
-  end
-  if not rec or string.byte(rec) ~= 77 then return true end -- an M
-  local size = #rec
-  if raw then
-    local s = cmsgpack.unpack(raw)
-    if s.s then -- it ended while its entry lay in the list
-      s.t = nil
-      keep(id, s)
-      return true
-    end
-    if s.x and s.x <= now then
-      finish(id, s, 'X', 'expired', now, 'tE')
-      return true
-    end
-    size = size + #(s.b or '')
-    if n > 0 and size > bytes_left then return false end
-    if s.x then call('ZREM', EXPIRY, id) end
-    if s.p then
-      s.p = nil
-      keep(id, s)
-    end
-    marked[#marked + 1] = n + 1
-  elseif n > 0 and size > bytes_left then
-    return false
-  end
-  bytes_left = bytes_left - size
-  n = n + 1
-  taken[n] = id
-  tasks[2 * n - 1], tasks[2 * n] = id, rec
-  runs[2 * n - 1], runs[2 * n] = id, held
-  return true
-end
-local function take_one(id) return take(id, call('HGET', TASKS, id), call('HGET', STATE, id)) end
-
--- Takes what fits of these, which were taken off a list; the rest goes back, in its order.
-local function take_all(ids, key)
-  local i, step = 1, 16 -- records may be long: a few say how many are to be read at once
-  while i <= #ids do
-    local last = math.min(#ids, i + step - 1)
-    local recs = call('HMGET', TASKS, unpack(ids, i, last))
-    local raws = states and call('HMGET', STATE, unpack(ids, i, last)) or {}
-    local before, bytes = n, bytes_left
-    for j = i, last do
-      if not take(ids[j], recs[j - i + 1], raws[j - i + 1]) then
-        for k = #ids, j, -1 do call('LPUSH', key, ids[k]) end
-        return false
-      end
-    end
-    i = last + 1
-    if n > before then step = math.max(1, math.floor(bytes_left * (n - before) / (bytes - bytes_left + 1))) end
-  end
-  return true
-end
-
-local function runs_alone(id)
-  if call('HGET', META, 'asked') == inc then call('HDEL', META, 'asked') else suspect_left() end
-  take_one(id)
-  if n == 1 then
-    call('HSET', ALONE, inc, id)
-    alone = 1
-  end
-end
-if paused == 0 and alone == 0 and most > 0 then
-  local empty = idle and rare and call('EXISTS', HELD .. inc) == 0
-  local first = empty and call('ZRANGE', SUSPECTS, 0, 0)[1]
-  if first then
-    call('ZREM', SUSPECTS, first)
-    runs_alone(first)
-  end
-  local full = n > 0
-  for i = 1, #known do
-    local name = NAMED .. known[i]
-    while not full and n < most do
-      local head = call('ZRANGE', name, 0, 0, 'WITHSCORES')
-      if not head[1] then break end
-      local suspected = tonumber(head[2]) >= BEHIND
-      if suspected and not (empty and n == 0) then break end
-      if suspected then
-        call('ZREM', name, head[1])
-        runs_alone(head[1])
-        full = n > 0
-      elseif take_one(head[1]) then
-        call('ZREM', name, head[1])
-      else
-        full = true
-      end
-    end
-    if call('EXISTS', name) == 0 then call('ZREM', UNKNOWN, known[i]) end
-  end
-  local dropped = 0
-  while not full and n < most and dropped < 500 do
-    local level = call('ZREVRANGE', LEVELS, 0, 0)[1]
-    if not level then break end
-    local key, before = READY .. level, n
-    local ids = call('LPOP', key, most - n)
-    if ids then
-      full = not take_all(ids, key)
-      dropped = dropped + #ids - (n - before)
-    end
-    if not ids or call('EXISTS', key) == 0 then call('ZREM', LEVELS, level) end
-  end
-end
-
+local n, new_high = got.n, high
 if n > 0 then
-  call('HSET', RUN, unpack(runs))
+  new_high = math.max(high, number)
+  call('HSET', RUN, unpack(got.runs))
   call('HSET', HELD .. inc, ARGV[2], n)
-  call('HSET', log, ARGV[2], table.concat(taken, '\n'), 'high', math.max(high, number), 'acked', was_acked)
-  if number > high then
-    for past_one = math.max(1, high - IN_FLIGHT + 1), math.min(high, number - IN_FLIGHT) do
-      forget_claim(inc, int(past_one), was_acked, number)
-    end
-  end
-  for _, place in ipairs(marked) do
-    tasks[2 * place - 1], tasks[2 * place] = '', view(taken[place], tasks[2 * place])
-  end
+  call('HSET', log, ARGV[2], table.concat(got.taken, '\n'), 'high', new_high, 'acked', acked)
+  if got.marked then rarely().show(got) end
+elseif acks then
+  call('HSET', log, 'acked', acked)
+end
+for one = math.max(was_acked, high - IN_FLIGHT) + 1, math.min(high, math.max(acked, new_high - IN_FLIGHT)) do
+  if call('HEXISTS', HELD .. inc, one) == 0 then call('HDEL', log, one) end
 end
 
-if acks and n == 0 then call('HSET', log, 'acked', acked) end
-
-local due, more = -1, more_due()
-if paused == 1 then
+local wait, more = -1, levels[1] and 1 or 0
+if paused then
   -- whoever resumes wakes
-elseif call('EXISTS', LEVELS) == 1 then
-  wake()
-else
+elseif levels[1] then
+  wake() -- also where nothing new was given: the token may have been taken for it
+elseif not over and not again then
   -- One worker watches the clock for the next due task, and one that was given tasks is busy with them: it leaves the
   -- token to one that has nothing to do. An earlier due time wakes another, which takes the clock over.
-  local at = nil
-  for _, key in ipairs({ DELAYED, RETRY }) do
-    local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
-    if head and (not at or tonumber(head) < at) then at = tonumber(head) end
-  end
-  local watch = at and call('HMGET', META, 'tw', 'td')
-  local watched = at and watch[1] and watch[1] ~= inc and tonumber(watch[2]) == at and call('ZSCORE', LEASES, watch[1])
-  if at and not watched and n > 0 then
+  local watch = due and call('HMGET', META, 'tw', 'td')
+  local watched = due and watch[1] and watch[1] ~= inc and tonumber(watch[2]) == due and call('ZSCORE', LEASES, watch[1])
+  if due and not watched and n > 0 then
     call('HDEL', META, 'tw', 'td')
     wake()
   else
     call('DEL', WAKE)
-    if at and not watched then
-      call('HSET', META, 'tw', inc, 'td', int(at))
-      due = math.max(0, at - now)
+    if due and not watched then
+      call('HSET', META, 'tw', inc, 'td', int(due))
+      wait = math.max(0, due - now)
     end
   end
 end
-local run_empty = rare and asked_to_run_empty(inc, known) or 0
-return { 'OK', int(now), more, due, run_empty, paused, alone, held, tasks }
+local run_empty = 0
+if odd then
+  if not paused and more == 0 then more = rarely().more_named(known) end
+  if not over then run_empty = rarely().asked_to_run_empty(inc, known) end
+end
+return { 'OK', int(now), more, wait, run_empty, paused and 1 or 0, alone, got.held, got.tasks }

@@ -4,8 +4,7 @@
 --      | tell (2: incarnation 3: command) | cap, capP (2: most results, most params of final tasks that are kept, or '')
 -- reply now, done n [more] | status view | duplicate id | dropped | none
 -- guarantees resume wakes; a replay takes the unique key or changes nothing; a purge is called until it has no more
-local what, now = ARGV[1], clock()
-local id = ARGV[2]
+local what, id = ARGV[1], ARGV[2]
 
 if what == 'pause' then
   call('HSET', META, 'paused', 1)

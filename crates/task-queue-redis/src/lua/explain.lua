@@ -3,7 +3,7 @@
 -- ARGV 1 id 2 its name
 -- reply now, view or nil, paused 0|1, live workers, those that know the name, tasks before it (at least), suspect 0|1
 -- guarantees looks at no more than 10,000 entries of its ready list and 1000 workers
-local id, now = ARGV[1], clock()
+local id = ARGV[1]
 local rec = call('HGET', TASKS, id)
 if not rec then return { int(now), false } end
 local live, knowing, before = call('ZRANGE', LEASES, 0, 999), 0, 0

@@ -3,7 +3,6 @@
 -- ARGV 1 source: ready | suspects | named | delayed | run | retry | end:C | end:F | end:S | end:X, of which C and S are lists by retention 2 place 3 most
 -- reply now, next place or '', views
 -- guarantees reads at most `most` tasks, of `run` as many as fit whole buckets of its hash; what moves meanwhile may be seen twice or not at all
-local now = clock()
 local source, place, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local from = tonumber(place) or 0
 local ids, after, skip = {}, '', 1

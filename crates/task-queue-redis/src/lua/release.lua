@@ -3,7 +3,6 @@
 -- ARGV 1 incarnation (any generation closes all) 2 most tasks
 -- reply tasks given back in this call, 1 if it is to be called again
 -- guarantees every write of it is refused from the first call on; idempotent; what a caller leaves, housekeeping gives back
-local now = clock()
 local start, left, more = string.match(ARGV[1], '^[^.]*'), tonumber(ARGV[2]), false
 call('ZADD', CLOSED, int(now + HOUR), start)
 local current = call('HGET', GENS, start)

@@ -7,162 +7,82 @@
 -- reply now, and nothing more if all are done; else for each in turn 1 done | 2 already done | 0 stale
 -- guarantees a token that is not the current one, or whose incarnation is closed, changes nothing; the result, the lock,
 --      the counts, the waiters and the next start change in this one step
-local now = clock()
-local known = call('HLEN', STATE) > 1
-local rare = call('EXISTS', WAITING, PROGRESS, ALONE) > 0
-local waiting, progress = rare and call('EXISTS', WAITING) == 1, rare and call('EXISTS', PROGRESS) == 1
-local answers, all_done = {}, true
-local aside, asides = {}, {} -- names whose tasks were put aside
-local front = {} -- by priority, what is given back: all of it at once, so that it keeps its order
-
--- How far a client's reckoning of the time may be behind before its times are put right.
-local NEAR = 250
-
--- A result, of the header that its client gave it or, with a progress or a time that is off, of one made here.
-local function header(rec, till, last)
-  return string.format('%013.0f%013.0f', now, till) .. string.sub(rec, 27, 35) .. string.char(#last) .. last
-    .. string.sub(rec, 37)
-end
-
--- Results of tasks that are all held. Nothing is done for each of them that can be done for all.
-local function results(kind, keep, ended, ids, first)
-  local from, till = first, ended + keep
-  local records = ARGV
-  local lasts = progress and call('HMGET', PROGRESS, unpack(ids))
-  if lasts and not any(lasts) then lasts = nil end
-  if lasts or ended > now or now - ended > NEAR then
-    records, from, till = {}, 1, now + keep
-    for i = 1, #ids do
-      records[2 * i - 1] = ids[i]
-      records[2 * i] = header(ARGV[first + 2 * i - 1], till, lasts and lasts[i] or '')
-    end
-    if lasts then call('HDEL', PROGRESS, unpack(ids)) end
-  end
-  call('HSET', TASKS, unpack(records, from, from + 2 * #ids - 1))
-  local states = known and call('HMGET', STATE, unpack(ids))
-  if states and any(states) then
-    for i = 1, #ids do
-      if states[i] then unlock(ids[i], cmsgpack.unpack(states[i])) end
-    end
-    call('HDEL', STATE, unpack(ids))
-  end
-  keep_results(kind, keep, ids, till)
-  call('HINCRBY', META, TOTAL[kind], #ids)
-  local listened = waiting and call('SMISMEMBER', WAITING, unpack(ids)) or {}
-  for i = 1, #listened do
-    if listened[i] == 1 then told(ids[i]) end
-  end
-end
-
--- The end of an attempt that leaves the message as it is.
-local function attempt(kind, hold, detail, id, print, record, asked)
-  local s, rec = state(id), call('HGET', TASKS, id)
-  local p = string.byte(rec, 3)
-  if kind ~= 'N' then s.a, s.x = (s.a or 0) + 1, nil end
-  if kind == 'T' or kind == 'F' then s.f = (s.f or 0) + 1 end
-  if kind == 'R' then s.r = (s.r or 0) + 1 end
-  s.l, s.lw, s.ls = kind .. token_of(hold), nil, nil
-  if kind ~= 'N' then -- that was no run
-    s.lw, s.ls = call('HGET', LABEL, holder(hold)) or nil, tonumber(string.match(hold, '@(%d+)$'))
-  end
-  if record ~= '' then
-    s.b, s.bt, s.o = record, now, nil
-  end
-  if kind == 'F' or kind == 'X' or asked then
-    if tonumber(detail) and kind ~= 'T' then s.k, s.fp = tonumber(detail), print end
-    if asked and kind ~= 'X' then s.o = 1 end
-    return finish(id, s, (asked or kind == 'X') and 'X' or 'F', nil, now)
-  end
-  if progress then call('HDEL', PROGRESS, id) end
-  if kind == 'T' then
-    call('HINCRBY', META, 'tT', 1)
-    keep(id, s)
-    schedule(RETRY, now + tonumber(detail), p, id)
-  elseif kind == 'N' then
-    s.p = 'n' .. detail
-    keep(id, s)
-    if s.x then call('ZADD', EXPIRY, int(s.x), id) end -- this was no start
-    call('ZADD', NAMED .. detail, int(is_suspect(s) and now + BEHIND or now), id)
-    if not call('ZSCORE', UNKNOWN, detail) then call('ZADD', UNKNOWN, int(now), detail) end
-    if not aside[detail] then
-      aside[detail] = true
-      asides[#asides + 1] = detail
-    end
-  else
-    call('HINCRBY', META, 'tP', 1)
-    if is_suspect(s) then
-      suspect(id, s, now)
-    else
-      front[p] = front[p] or {}
-      table.insert(front[p], id)
-    end
-    keep(id, s)
-  end
-end
-
--- What a task that is not held by this token any more is answered.
-local function late(kind, hold, id, record, run)
-  local rec = call('HGET', TASKS, id)
-  if run or not rec then return 0 end
-  local first = string.sub(rec, 1, 1)
-  if first == 'M' then return state(id).l == kind .. token_of(hold) and 2 or 0 end
-  local plain = kind == 'C' or kind == 'S'
-  return first ~= 'G' and plain and string.sub(rec, 37 + string.byte(rec, 36)) == string.sub(record, 37) and 2 or 0
-end
-
+local NEAR = 250 -- how far a client's reckoning of the time may be behind before its times are put right
+local inc, open, progress, alone, asks -- of the group before, most often of all
+local total, undone, others = 0, nil, nil
 local at = 1
 while at < #ARGV do
-  local kind, hold, detail, ended = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-  local first, n = at + 5, tonumber(ARGV[at + 4])
-  local plain = kind == 'C' or kind == 'S'
+  local kind, hold, detail, n = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 4])
+  local first, plain, ids = at + 5, kind == 'C' or kind == 'S', {}
   local width = plain and 2 or 3
-  at = first + width * n
-  local ids = {}
   for i = 1, n do ids[i] = ARGV[first + width * (i - 1)] end
-  local runs = call('HMGET', RUN, unpack(ids))
-  local inc, number = holder(hold), claim_of(hold)
-  local open = not closed(inc)
-  local asks = open and call('EXISTS', CANCEL .. inc) == 1
-  local held, whole = {}, open and plain and not asks
-  for i = 1, n do
-    -- the start is the client's to say, and for speed alone
-    held[i] = open and runs[i] and (runs[i] == hold or token_of(runs[i]) == token_of(hold))
-    if not held[i] then whole = false end
+  if inc ~= holder(hold) then
+    inc = holder(hold)
+    open = not closed(inc)
+    asks, progress, alone = false, false, false
+    if call('EXISTS', PROGRESS, ALONE, CANCEL .. inc) > 0 then
+      asks, progress = call('EXISTS', CANCEL .. inc) == 1, call('EXISTS', PROGRESS) == 1
+      alone = call('HGET', ALONE, inc)
+    end
   end
-  local done = 0
-  if whole then
-    done = n
+  -- the start is the client's to say, and for speed alone
+  local runs, whole = call('HMGET', RUN, unpack(ids)), open and plain and not asks
+  for i = 1, n do
+    if runs[i] ~= hold then whole = false end
+  end
+  local records, from, done = ARGV, first, n
+  if not whole then
+    others = others or rarely().others(now)
+    undone = undone or {}
+    ids, records, done = others.settle(kind, hold, detail, ids, runs, first, open, asks and inc, undone, total)
+    from = 1
+  end
+
+  -- Results of tasks that are all held. Nothing is done for each of them that can be done for all.
+  if plain and #ids > 0 then
+    local keep, ended = tonumber(detail), tonumber(ARGV[at + 3])
+    local till, lasts = ended + keep, progress and call('HMGET', PROGRESS, unpack(ids)) or {}
+    if any(lasts) or ended > now or now - ended > NEAR then
+      till = now + keep
+      records, from = rarely().headed(ids, records, from, lasts, now, till), 1
+    end
     call('HDEL', RUN, unpack(ids))
-    results(kind, tonumber(detail), ended, ids, first)
-    for _ = 1, n do answers[#answers + 1] = 1 end
-  else
-    for i = 1, n do
-      local id, place = ids[i], first + width * (i - 1)
-      if held[i] then
-        local asked = asks and call('SREM', CANCEL .. inc, id) == 1
-        done = done + 1
-        call('HDEL', RUN, id)
-        if plain and not (asked and kind == 'S') then
-          results(kind, tonumber(detail), ended, { id }, place)
-        elseif plain then
-          attempt(kind, runs[i], detail, id, string.sub(ARGV[place + 1], 28, 35), string.sub(ARGV[place + 1], 37), asked)
-        else
-          attempt(kind, runs[i], detail, id, ARGV[place + 1], ARGV[place + 2], asked)
-        end
-        answers[#answers + 1] = 1
-      else
-        all_done = false
-        answers[#answers + 1] = late(kind, hold, id, ARGV[place + width - 1], runs[i])
+    call('HSET', TASKS, unpack(records, from, from + 2 * #ids - 1))
+    local states = (#ids == 1 or call('HLEN', STATE) > 1) and call('HMGET', STATE, unpack(ids)) or {}
+    if any(states) then
+      for i = 1, #ids do
+        if states[i] then unlock(ids[i], cmsgpack.unpack(states[i])) end
+      end
+      call('HDEL', STATE, unpack(ids))
+    end
+    local list = kept_with(kind, keep)
+    if call('RPUSH', RESULT .. list, unpack(ids)) == #ids then call('ZADD', RESULTS, int(till), list) end
+    call('HINCRBY', META, 't' .. kind, #ids)
+    if #ids == 1 then
+      told(ids[1])
+    elseif call('EXISTS', WAITING) == 1 then
+      local listened = call('SMISMEMBER', WAITING, unpack(ids))
+      for i = 1, #ids do
+        if listened[i] == 1 then told(ids[i]) end
       end
     end
   end
-  if done > 0 then
-    let_go(inc, number, done)
-    local alone = rare and call('HGET', ALONE, inc)
-    if alone and holder(call('HGET', RUN, alone) or '') ~= inc then call('HDEL', ALONE, inc) end
+
+  -- so many tasks of a claim are held no more
+  local number = string.match(hold, ':(%d+)@')
+  if done > 0 and call('HINCRBY', HELD .. inc, number, -done) <= 0 then
+    call('HDEL', HELD .. inc, number)
+    local log = call('HMGET', CLAIMS .. inc, 'acked', 'high')
+    if is_over(tonumber(number), tonumber(log[1] or 0), tonumber(log[2] or 0)) then call('HDEL', CLAIMS .. inc, number) end
   end
+  if done > 0 and alone and holder(call('HGET', RUN, alone) or '') ~= inc then
+    call('HDEL', ALONE, inc)
+    alone = false
+  end
+  total, at = total + n, first + width * n
 end
-for p, ids in pairs(front) do ready(p, ids, true) end
-if #asides > 0 then wake_knowing(asides) end
-if all_done then return { int(now) } end
-return { int(now), unpack(answers) }
+if others then others.give_back() end
+if not undone or not next(undone) then return { int(now) } end
+local answers = { int(now) }
+for i = 1, total do answers[i + 1] = undone[i] or 1 end
+return answers

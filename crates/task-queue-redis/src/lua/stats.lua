@@ -6,8 +6,8 @@
 --       over 0|1 (trim is to be called)
 -- guarantees counts are taken in one step; bounded by the numbers of names, levels and workers,
 --      each at most 1000
-local now, grace, meta = clock()
-house(now, grace, meta)
+house(now, grace)
+if now - swept >= 100 or now < swept then tidy(now, grace) end
 local unknown = 0
 local names = call('ZRANGE', UNKNOWN, 0, 999)
 for i = 1, #names do unknown = unknown + call('ZCARD', NAMED .. names[i]) end

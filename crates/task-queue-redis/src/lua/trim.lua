@@ -4,7 +4,6 @@
 -- ARGV 1 most tasks to answer; then n times (id, message without params, fingerprint)
 -- reply now, n times (id, message) of the oldest over the cap
 -- guarantees a task that was replayed or deleted meanwhile is left as it is; status, error and counts stay
-local now = clock()
 for i = 2, #ARGV, 3 do
   local id = ARGV[i]
   local s = state(id)

@@ -32,7 +32,9 @@ local function give_back_unheld(inc, upto, said, now, max)
       end
     end
     if left > 0 then call('HSET', HELD .. inc, number, left) else call('HDEL', HELD .. inc, number) end
-    forget_claim(inc, number, tonumber(log[1] or 0), tonumber(log[2] or 0))
+    if left == 0 and is_over(tonumber(number), tonumber(log[1] or 0), tonumber(log[2] or 0)) then
+      call('HDEL', CLAIMS .. inc, number)
+    end
   end
   crash(inc, found, 'u', now)
   local alone = call('HGET', ALONE, inc)
