@@ -16,6 +16,8 @@ import struct
 import uuid
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "crates/task-queue-redis/src/lua"
+# the parts of ENQUEUE in script.rs, behind the head of each script and all keys
+PARTS = "start keys clock any wake ready counts enqueue tokens state schedule view enqueue_each".split()
 LAYOUT = 1
 
 
@@ -106,8 +108,7 @@ def enqueue(redis, queue, id, task, params, priority=50):
     layout = redis("GET", "tf:layout")
     if layout is not None and int(layout.split(b".")[0]) > LAYOUT:
         raise SystemExit(f"the layout has version {layout.decode()}, and this program knows {LAYOUT}")
-    keys, base, own = ((SCRIPTS / name).read_text() for name in ("keys.lua", "base.lua", "enqueue.lua"))
-    script = f"#!lua\n{keys}\nreturn (function()\n{base}\n{own}\nend)()"
+    script = "#!lua\n" + "".join((SCRIPTS / f"{part}.lua").read_text() for part in PARTS)
     redis("SADD", "tf:queues", queue)
     seconds, micros = redis("TIME")
     now = int(seconds) * 1000 + int(micros) // 1000

@@ -90,14 +90,16 @@ impl Script {
 
 /// Parts behind each other, before each the names of the keys that it is the first to use.
 fn with_keys(parts: &[&str]) -> String {
-    let keys = || part!(keys).lines().filter_map(|line| Some((line.split_once(" = ")?.0, line)));
+    let name = |line: &'static str| line.strip_prefix("local ")?.split(' ').next();
+    let keys = || part!(keys).lines().filter_map(|line| Some((name(line)?, line)));
     let mut named = BTreeSet::new();
     let mut text = String::new();
     for part in parts {
         let words: BTreeSet<&str> = words(part).collect();
         for (name, line) in keys().filter(|(name, _)| words.contains(name)) {
             if named.insert(name) {
-                text += &format!("local {line}\n");
+                text += line;
+                text.push('\n');
             }
         }
         text += part;

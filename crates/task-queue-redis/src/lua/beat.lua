@@ -28,7 +28,7 @@ if call('EXISTS', UNKNOWN, SUSPECTS) > 0 then
   known = rarely().knows(inc, now)
   run_empty = rarely().asked_to_run_empty(inc, known)
 end
-local since = string.match(call('HGET', SEEN, inc) or int(now), '^%d+')
+local since = string.match(call('HGET', SEEN, inc) or time, '^%d+')
 call('HSET', SEEN, inc, since .. ',' .. ARGV[3])
 for i = progress, #ARGV, 3 do
   local held = call('HGET', RUN, ARGV[i])
@@ -62,4 +62,4 @@ local commands = call('LRANGE', INBOX .. inc, 0, 99)
 for i = 1, #commands do -- what has no number can't be heard: it is told this once
   if not number_of(commands[i]) then call('LREM', INBOX .. inc, 1, commands[i]) end
 end
-return { 'OK', int(now), run_empty, cancels, commands, news, over_params(), more and 1 or 0 }
+return { 'OK', time, run_empty, cancels, commands, news, over_params(), more and 1 or 0 }

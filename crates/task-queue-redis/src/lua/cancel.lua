@@ -5,16 +5,16 @@
 -- guarantees a waiting task ends in this step; a running one never runs again unless it returns a value
 local id = ARGV[1]
 local rec = call('HGET', TASKS, id)
-if not rec then return { int(now), 'none' } end
+if not rec then return { time, 'none' } end
 local held = call('HGET', RUN, id)
 if held then
   local inc = holder(held)
   call('SADD', CANCEL .. inc, id)
   ring(inc)
-  return { int(now), 'asked' }
+  return { time, 'asked' }
 end
 local s = state(id)
-if string.sub(rec, 1, 1) ~= 'M' or s.s then return { int(now), 'final', view(id, rec) } end
+if string.sub(rec, 1, 1) ~= 'M' or s.s then return { time, 'final', view(id, rec) } end
 unplace(id, string.byte(rec, 3), s)
 finish(id, s, 'X', 'cancelled', now)
-return { int(now), 'cancelled' }
+return { time, 'cancelled' }

@@ -20,9 +20,9 @@ local odd, due, expired = false, nil, nil
 if call('EXISTS', DELAYED, RETRY, EXPIRY, DYING, UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0 then
   odd = call('EXISTS', DYING, UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0
   due = next_due()
-  expired = call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 1)[1]
+  expired = call('ZRANGEBYSCORE', EXPIRY, '-inf', time, 'LIMIT', '0', '1')[1]
 end
-local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 1)[1]
+local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', time, 'LIMIT', '0', '1')[1]
 if odd or expired or dead or due and due <= now then
   rarely().house(now, grace, most)
   odd = call('EXISTS', UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0
@@ -39,11 +39,12 @@ local log = CLAIMS .. inc
 local past = call('HMGET', log, 'acked', 'high', ARGV[2])
 local was_acked, high = tonumber(past[1] or 0), tonumber(past[2] or 0)
 local acks = acked > was_acked
+local acked_text = acks and ARGV[3] or past[1] or '0'
 if not acks then acked = was_acked end
 local over, again = is_over(number, acked, high), past[3]
-local levels = paused and {} or call('ZREVRANGE', LEVELS, 0, 1)
+local levels = paused and {} or call('ZREVRANGE', LEVELS, '0', '1')
 local got = {
-  n = 0, left = tonumber(ARGV[5]), tasks = {}, taken = {}, runs = {}, held = inc .. ':' .. ARGV[2] .. '@' .. int(now),
+  n = 0, left = tonumber(ARGV[5]), tasks = {}, taken = {}, runs = {}, held = inc .. ':' .. ARGV[2] .. '@' .. time,
   voids = odd and call('EXISTS', VOID) == 1,
 }
 if over then
@@ -67,20 +68,21 @@ elseif not paused and alone == 0 and most > 0 then
     dropped = dropped + #ids - (got.n - before)
     if not full and (#ids < asked or call('EXISTS', key) == 0) then
       call('ZREM', LEVELS, levels[1])
-      levels = levels[2] and call('ZREVRANGE', LEVELS, 0, 1) or {}
+      levels = levels[2] and call('ZREVRANGE', LEVELS, '0', '1') or {}
     end
   end
 end
 
 local n, new_high = got.n, high
 if n > 0 then
-  new_high = math.max(high, number)
+  local high_text = past[2]
+  if number > high then new_high, high_text = number, ARGV[2] end
   call('HSET', RUN, unpack(got.runs))
   call('HSET', HELD .. inc, ARGV[2], n)
-  call('HSET', log, ARGV[2], table.concat(got.taken, '\n'), 'high', new_high, 'acked', acked)
+  call('HSET', log, ARGV[2], table.concat(got.taken, '\n'), 'high', high_text, 'acked', acked_text)
   if got.marked then rarely().show(got) end
 elseif acks then
-  call('HSET', log, 'acked', acked)
+  call('HSET', log, 'acked', acked_text)
 end
 for one = math.max(was_acked, high - IN_FLIGHT) + 1, math.min(high, math.max(acked, new_high - IN_FLIGHT)) do
   if call('HEXISTS', HELD .. inc, one) == 0 then call('HDEL', log, one) end
@@ -112,4 +114,4 @@ if odd then
   if not paused and more == 0 then more = rarely().more_named(known) end
   if not over then run_empty = rarely().asked_to_run_empty(inc, known) end
 end
-return { 'OK', int(now), more, wait, run_empty, paused and 1 or 0, alone, got.held, got.tasks }
+return { 'OK', time, more, wait, run_empty, paused and 1 or 0, alone, got.held, got.tasks }

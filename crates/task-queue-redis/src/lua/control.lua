@@ -8,22 +8,22 @@ local what, id = ARGV[1], ARGV[2]
 
 if what == 'pause' then
   call('HSET', META, 'paused', 1)
-  return { int(now), 'done', 0, 0 }
+  return { time, 'done', 0, 0 }
 elseif what == 'resume' then
   call('HDEL', META, 'paused')
   wake() -- whatever is ready or due; the claim that it causes deletes it if there is nothing
   local names = call('ZRANGE', UNKNOWN, 0, 9)
   if #names > 0 then wake_knowing(names) end
-  return { int(now), 'done', 0, 0 }
+  return { time, 'done', 0, 0 }
 elseif what == 'limit' or what == 'cap' or what == 'capP' then
   if id == '' then call('HDEL', META, what) else call('HSET', META, what, id) end
-  return { int(now), 'done', 0, 0 }
+  return { time, 'done', 0, 0 }
 elseif what == 'tell' then
-  if not call('ZSCORE', LEASES, id) then return { int(now), 'none' } end
+  if not call('ZSCORE', LEASES, id) then return { time, 'none' } end
   local number = int(call('HINCRBY', META, 'told', 1))
   if call('LLEN', INBOX .. id) < 1000 then call('RPUSH', INBOX .. id, number .. ':' .. ARGV[3]) end
   ring(id)
-  return { int(now), 'done', 0, 0 }
+  return { time, 'done', 0, 0 }
 elseif what == 'purge' then
   local most, n = tonumber(id), 0
   local function ended(one, place)
@@ -68,18 +68,18 @@ elseif what == 'purge' then
     each(ids, 1)
     if call('EXISTS', NAMED .. name) == 0 then call('ZREM', UNKNOWN, name) end
   end
-  return { int(now), 'done', n, looked >= most and 1 or 0 }
+  return { time, 'done', n, looked >= most and 1 or 0 }
 end
 
 local rec = call('HGET', TASKS, id)
-if not rec then return { int(now), 'none' } end
+if not rec then return { time, 'none' } end
 local s = state(id)
 local status = string.sub(rec, 1, 1) == 'M' and s.s
 if what == 'delete' then
   if string.sub(rec, 1, 1) == 'G' then
     call('ZREM', GONE, id)
   elseif string.sub(rec, 1, 1) == 'M' then
-    if not status then return { int(now), 'status', view(id, rec) } end
+    if not status then return { time, 'status', view(id, rec) } end
     call('ZREM', END .. status, id)
     call('ZREM', REPLAYABLE, id)
     if s.t then call('HINCRBY', VOID, id, 1) end
@@ -97,15 +97,15 @@ if what == 'delete' then
     call('HINCRBY', META, 'g' .. kind, 1)
   end
   call('HDEL', TASKS, id)
-  return { int(now), 'done', 1, 0 }
+  return { time, 'done', 1, 0 }
 end
 -- replay
-if string.sub(rec, 1, 1) == 'G' then return { int(now), 'none' } end
-if not status then return { int(now), 'status', view(id, rec) } end
-if s.d then return { int(now), 'dropped' } end
+if string.sub(rec, 1, 1) == 'G' then return { time, 'none' } end
+if not status then return { time, 'status', view(id, rec) } end
+if s.d then return { time, 'dropped' } end
 if s.u then
   local owner = call('HGET', UNIQ, s.u)
-  if owner then return { int(now), 'duplicate', owner } end
+  if owner then return { time, 'duplicate', owner } end
   call('HSET', UNIQ, s.u, id)
 end
 call('ZREM', END .. status, id)
@@ -116,4 +116,4 @@ s.s, s.w, s.o, s.e, s.n, s.f, s.c, s.t, s.l, s.pg = nil, nil, nil, nil, nil, nil
 keep(id, s)
 if there then wake() else ready(string.byte(rec, 3), { id }) end
 call('HINCRBY', META, 'tY', 1)
-return { int(now), 'done', 1, 0 }
+return { time, 'done', 1, 0 }

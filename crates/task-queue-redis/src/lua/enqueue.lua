@@ -37,5 +37,5 @@ end
 if plain and call('HSET', TASKS, unpack(ARGV, first)) == n then
   make_ready(ids)
   call('HINCRBY', META, 'tQ', n)
-  return { int(now) }
+  return { time }
 end

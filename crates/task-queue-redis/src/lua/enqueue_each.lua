@@ -1,7 +1,7 @@
 -- The rest of `enqueue`, where not all of a batch are new, plain, and fit.
 local special = {}
 for i = 3, first - 1, 6 do special[tonumber(ARGV[i])] = i end
-local answers, locks, sets, new, seen = { int(now) }, {}, {}, {}, {}
+local answers, locks, sets, new, seen = { time }, {}, {}, {}, {}
 for i = 1, n do
   local id, at = ids[i], special[i]
   local record = ARGV[first + 2 * i - 1]

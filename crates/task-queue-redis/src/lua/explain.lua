@@ -5,7 +5,7 @@
 -- guarantees looks at no more than 10,000 entries of its ready list and 1000 workers
 local id = ARGV[1]
 local rec = call('HGET', TASKS, id)
-if not rec then return { int(now), false } end
+if not rec then return { time, false } end
 local live, knowing, before = call('ZRANGE', LEASES, 0, 999), 0, 0
 for i = 1, #live do
   local names = call('HGET', KNOWS, live[i]) or ''
@@ -22,4 +22,4 @@ if string.sub(rec, 1, 1) == 'M' and not s.s and not aside then
   end
   before = before + (at or 0)
 end
-return { int(now), view(id, rec), call('HEXISTS', META, 'paused'), #live, knowing, before, s.p == 'q' and 1 or 0 }
+return { time, view(id, rec), call('HEXISTS', META, 'paused'), #live, knowing, before, s.p == 'q' and 1 or 0 }

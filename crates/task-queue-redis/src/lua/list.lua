@@ -113,4 +113,4 @@ for i = 1, #ids do
   local stale = source == 'ready' and seen and not (seen[14] == 'P' and seen[17] == '')
   if seen and not stale then views[#views + 1] = seen end
 end
-return { int(now), tostring(after), views }
+return { time, tostring(after), views }

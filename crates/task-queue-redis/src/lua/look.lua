@@ -3,7 +3,7 @@
 -- ARGV 1 1 if their end is waited for, else 0; then ids
 -- reply now, a view or nil for each
 -- guarantees whoever waits and was answered a live task is told on the channel base:done when it ends
-local answers = { int(now) }
+local answers = { time }
 for i = 2, #ARGV do
   local seen = view(ARGV[i])
   answers[i] = seen

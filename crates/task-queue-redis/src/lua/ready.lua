@@ -1,6 +1,7 @@
 -- The one way into the ready lists; wakes. `ids` has at most 1000, in order.
 local function ready(priority, ids, front)
   if #ids == 0 then return end
+  priority = tostring(priority)
   local is_new = call('ZADD', LEVELS, priority, priority) == 1
   if front then
     local back = {}

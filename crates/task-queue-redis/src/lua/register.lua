@@ -1,5 +1,6 @@
 local function register(inc, till, now, label, names, about)
   call('HSETNX', RUN, '', PAD)
+  call('HSETNX', META, '', PAD)
   call('HSET', REG, inc, about)
   call('HSET', KNOWS, inc, names)
   call('HSET', LABEL, inc, label)

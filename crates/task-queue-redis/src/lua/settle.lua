@@ -82,7 +82,7 @@ while at < #ARGV do
   total, at = total + n, first + width * n
 end
 if others then others.give_back() end
-if not undone or not next(undone) then return { int(now) } end
-local answers = { int(now) }
+if not undone or not next(undone) then return { time } end
+local answers = { time }
 for i = 1, total do answers[i + 1] = undone[i] or 1 end
 return answers

@@ -32,4 +32,4 @@ local live = call('ZRANGE', LEASES, 0, 999, 'WITHSCORES')
 for i = 1, #live, 2 do
   workers[#workers + 1] = { live[i], call('HGET', REG, live[i]) or '', call('HGET', SEEN, live[i]) or '', live[i + 1] }
 end
-return { int(now), counts, call('HGETALL', META), heads, workers, over_params() }
+return { time, counts, call('HGETALL', META), heads, workers, over_params() }

@@ -15,7 +15,7 @@ for i = 2, #ARGV, 3 do
 end
 local cap = tonumber(call('HGET', META, 'capP') or 100000)
 local over = math.min(call('ZCARD', REPLAYABLE) - cap, tonumber(ARGV[1]))
-local answer = { int(now) }
+local answer = { time }
 if over > 0 then
   local ids = call('ZRANGE', REPLAYABLE, 0, over - 1)
   local recs = call('HMGET', TASKS, unpack(ids))
