@@ -1,7 +1,7 @@
 //! The transitions, each one script, of parts.
 //!
 //! A call makes the functions of its script anew, which costs as much as what it does. So a script has the parts that it
-//! uses, and what few calls need stands in one function, `rarely`, that makes it where it is called.
+//! uses, and what few calls need stands in a function, such as `rarely`, that makes it where it is called.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -10,11 +10,12 @@ use deadpool_redis::redis;
 use crate::wire::{Request, decimal, write_word};
 
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $name:ident = $flags:literal, [$($part:ident)+] $(rarely [$($rare:ident)+])?;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $flags:literal, [$($part:ident)+] $($made:ident [$($rare:ident)+])*;)*) => {
         $(
             $(#[$doc])*
-            pub(crate) static $name: LazyLock<Script> =
-                LazyLock::new(|| Script::new($flags, &[$(part!($part)),+], &[$($(part!($rare)),+)?]));
+            pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
+                Script::new($flags, &[$(part!($part)),+], &[$((stringify!($made), &[$(part!($rare)),+])),*])
+            });
         )*
         #[cfg(test)]
         static ALL: &[(&str, &LazyLock<Script>)] = &[$((stringify!($name), &$name)),*];
@@ -31,20 +32,23 @@ macro_rules! part {
 scripts! {
     ENQUEUE = "#!lua", [clock any wake ready counts enqueue tokens state schedule view enqueue_each];
     CLAIM = "#!lua flags=allow-oom", [clock closed lease due held wake take claim]
-        rarely [tokens state wake ready aside told finish unplace recover register house counts sweep names view give];
+        schedules [state wake ready aside promote]
+        known [tokens state wake aside told finish view give]
+        rarely [tokens state wake ready aside told finish unplace recover register promote house counts sweep names];
     SETTLE = "#!lua flags=allow-oom", [clock tokens any closed told results held settle]
         rarely [tokens any state wake ready schedule aside told finish knowing others];
     BEAT = "#!lua flags=allow-oom", [clock tokens closed lease over beat]
-        rarely [tokens state wake ready aside told finish unplace held recover register house counts sweep names unheld];
+        rarely [tokens state wake ready aside told finish unplace held recover register promote house counts sweep names
+            unheld];
     RELEASE = "#!lua flags=allow-oom",
-        [clock tokens state wake ready aside told finish unplace recover house release];
+        [clock tokens state wake ready aside told finish unplace recover promote house release];
     GIVE_BACK = "#!lua flags=allow-oom", [give_back];
     LOOK = "#!lua flags=allow-oom", [clock tokens state view look];
     CANCEL = "#!lua flags=allow-oom", [clock tokens state wake aside told finish unplace view cancel];
     CONTROL = "#!lua flags=allow-oom",
         [clock tokens state wake ready aside knowing told finish results view control];
     STATS = "#!lua flags=allow-oom",
-        [clock tokens state wake ready aside told finish unplace recover house counts over sweep view stats];
+        [clock tokens state wake ready aside told finish unplace recover promote house counts over sweep view stats];
     LIST = "#!lua flags=allow-oom", [clock tokens state results view list];
     TRIM = "#!lua flags=allow-oom", [clock state trim];
     EXPLAIN = "#!lua flags=allow-oom", [clock tokens state view explain];
@@ -57,16 +61,17 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn new(flags: &str, parts: &[&str], rare: &[&str]) -> Self {
+    fn new(flags: &str, parts: &[&str], made: &[(&str, &[&str])]) -> Self {
         let mut text = format!("{flags}\n{}", part!(start));
-        if !rare.is_empty() {
+        for (name, made) in made {
             // it names its keys anew: to take those of the script with it would cost every call
-            let rare = with_keys(rare);
-            let used: BTreeSet<&str> = parts.iter().flat_map(|part| used_rarely(part)).collect();
+            let used: BTreeSet<&str> = parts.iter().flat_map(|part| used_of(name, part)).collect();
             let table: String = used.iter().map(|name| format!("{name} = {name}, ")).collect();
             text += &format!(
-                "local made\nlocal function rarely()\nif made then return made end\n{rare}made = {{ {table}}}\nreturn made\nend\n"
+                "local made_{name}\nlocal function {name}()\nif made_{name} then return made_{name} end\n"
             );
+            text += &with_keys(made);
+            text += &format!("made_{name} = {{ {table}}}\nreturn made_{name}\nend\n");
         }
         text += &with_keys(parts);
         let hash = redis::Script::new(&text).get_hash().to_owned();
@@ -107,9 +112,13 @@ fn with_keys(parts: &[&str]) -> String {
     text
 }
 
-/// What a part calls of the functions that few calls need.
-fn used_rarely(part: &str) -> impl Iterator<Item = &str> {
-    part.split("rarely().").skip(1).filter_map(|rest| words(rest).next())
+/// What a part calls of the functions that `name` makes.
+fn used_of<'a>(name: &str, part: &'a str) -> impl Iterator<Item = &'a str> {
+    let call = format!("{name}().");
+    part.match_indices(&call)
+        .filter_map(|(at, call)| words(&part[at + call.len()..]).next())
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -200,23 +209,41 @@ mod tests {
         names
     }
 
+    /// The functions that make others, each with its name, and the rest.
+    fn sections(script: &Script) -> (Vec<(&str, &str)>, &str) {
+        let (_flags, text) = script.text.split_once('\n').unwrap();
+        let mut sections = text.split("\nlocal made_");
+        let (mut made, mut rest) = (Vec::new(), sections.next().unwrap());
+        for section in sections {
+            let name = words(section).next().unwrap();
+            let (body, behind) = section.split_once(&format!("return made_{name}\nend")).unwrap();
+            made.push((name, body));
+            rest = behind;
+        }
+        (made, rest)
+    }
+
     /// A name that is not there is an error where it is reached, and much is reached seldom.
     #[test]
     fn each_part_of_a_script_finds_what_it_names() {
         for (name, script) in ALL {
-            let (_, text) = script.text.split_once('\n').unwrap();
-            let (rare, main) = text.split_once("return made\nend\n").unwrap_or(("", text));
-            let of_all = ["call", "base", "int", "made", "rarely"].map(str::to_owned);
-            for text in [rare, main] {
-                let known: BTreeSet<String> = declared(text).into_iter().chain(of_all.clone()).collect();
+            let (made, main) = sections(script);
+            let mut of_all: BTreeSet<String> = ["call", "base", "int"].map(str::to_owned).into();
+            for (function, _) in &made {
+                of_all.extend([(*function).to_owned(), format!("made_{function}")]);
+            }
+            for text in made.iter().map(|(_, body)| *body).chain([main]) {
+                let known: BTreeSet<String> = declared(text).union(&of_all).cloned().collect();
                 for (word, before, after) in code(text) {
                     let is_field = before == '.' || (after.starts_with('=') && !after.starts_with("=="));
                     let is_known = known.contains(&word) || LUA.split_whitespace().any(|lua| lua == word);
                     assert!(is_field || is_known, "{name}: {word} before {after:.40}");
                 }
             }
-            for used in used_rarely(main) {
-                assert!(rare.contains(&format!("\nlocal function {used}(")), "{name}: {used}");
+            for (function, body) in &made {
+                for used in used_of(function, main) {
+                    assert!(body.contains(&format!("\nlocal function {used}(")), "{name}: {used}");
+                }
             }
         }
     }
@@ -225,7 +252,8 @@ mod tests {
     fn a_script_names_the_keys_that_it_uses_and_no_others() {
         let text = &GIVE_BACK.text;
         assert!(text.contains("local WAKE = base .. ':wake'\n") && !text.contains(":tasks'"), "{text}");
-        let (rare, main) = CLAIM.text.split_once("return made\n").unwrap();
+        let (made, main) = sections(&CLAIM);
+        let rare = made.iter().find(|(name, _)| *name == "rarely").unwrap().1;
         assert!(rare.contains("local UNIQ = ") && !main.contains("local UNIQ = "));
         assert!(rare.contains("local TASKS = ") && main.contains("local TASKS = "));
     }

@@ -23,16 +23,20 @@ if call('EXISTS', DELAYED, RETRY, EXPIRY, DYING, UNKNOWN, SUSPECTS, VOID, ALONE,
   expired = call('ZRANGEBYSCORE', EXPIRY, '-inf', time, 'LIMIT', '0', '1')[1]
 end
 local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', time, 'LIMIT', '0', '1')[1]
-if odd or expired or dead or due and due <= now then
+if odd or expired or dead then
   rarely().house(now, grace, most)
   odd = call('EXISTS', UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0
+  due = next_due()
+elseif due and due <= now then
+  schedules().promote(now, most)
+  odd = call('EXISTS', SUSPECTS) == 1
   due = next_due()
 end
 if now - swept >= 5000 or now < swept then rarely().tidy(now, grace, most) end -- heartbeats come more often
 
-local known, alone = {}, 0
+local names, alone = nil, 0
 if odd then
-  known, alone = rarely().knows(inc, now), call('HEXISTS', ALONE, inc)
+  names, alone = rarely().knows(inc, now), call('HEXISTS', ALONE, inc)
   call('DEL', CALL .. inc) -- it is here
 end
 local log = CLAIMS .. inc
@@ -43,18 +47,18 @@ local acked_text = acks and ARGV[3] or past[1] or '0'
 if not acks then acked = was_acked end
 local over, again = is_over(number, acked, high), past[3]
 local levels = paused and {} or call('ZREVRANGE', LEVELS, '0', '1')
-local got = {
-  n = 0, left = tonumber(ARGV[5]), tasks = {}, taken = {}, runs = {}, held = inc .. ':' .. ARGV[2] .. '@' .. time,
-  voids = odd and call('EXISTS', VOID) == 1,
-}
-if over then
-  -- nothing
-elseif again then
-  rarely().give_again(got, again)
-elseif not paused and alone == 0 and most > 0 then
+local held = inc .. ':' .. ARGV[2] .. '@' .. time
+local got = nil -- what it is given
+if not over and (levels[1] or odd or again) then
+  got = { n = 0, left = tonumber(ARGV[5]), tasks = {}, taken = {}, runs = {}, held = held }
+  got.voids = odd and call('EXISTS', VOID) == 1
+end
+if again and got then
+  known().give_again(got, again)
+elseif got and not paused and alone == 0 and most > 0 then
   local full, dropped = false, 0
   if odd then
-    full = rarely().give_aside(got, take, inc, known, most, ARGV[7] == '1')
+    full = known().give_aside(got, take, inc, names, most, ARGV[7] == '1')
     alone = got.alone or 0
   end
   while levels[1] and not full and got.n < most and dropped < 500 do
@@ -73,14 +77,14 @@ elseif not paused and alone == 0 and most > 0 then
   end
 end
 
-local n, new_high = got.n, high
+local n, new_high = got and got.n or 0, high
 if n > 0 then
   local high_text = past[2]
   if number > high then new_high, high_text = number, ARGV[2] end
   call('HSET', RUN, unpack(got.runs))
   call('HSET', HELD .. inc, ARGV[2], n)
   call('HSET', log, ARGV[2], table.concat(got.taken, '\n'), 'high', high_text, 'acked', acked_text)
-  if got.marked then rarely().show(got) end
+  if got.marked then known().show(got) end
 elseif acks then
   call('HSET', log, 'acked', acked_text)
 end
@@ -111,7 +115,7 @@ elseif not over and not again then
 end
 local run_empty = 0
 if odd then
-  if not paused and more == 0 then more = rarely().more_named(known) end
-  if not over then run_empty = rarely().asked_to_run_empty(inc, known) end
+  if not paused and more == 0 then more = known().more_named(names) end
+  if not over then run_empty = rarely().asked_to_run_empty(inc, names) end
 end
-return { 'OK', time, more, wait, run_empty, paused and 1 or 0, alone, got.held, got.tasks }
+return { 'OK', time, more, wait, run_empty, paused and 1 or 0, alone, got and got.held or held, got and got.tasks or {} }

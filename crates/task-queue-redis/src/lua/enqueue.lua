@@ -17,8 +17,6 @@ if limit then
   for _, status in ipairs({ 'C', 'F', 'S', 'X' }) do waiting = waiting - count_ended(status) end
   room = limit - waiting
 end
-local there = call('HMGET', TASKS, unpack(ids))
-local plain = specials == 0 and (not room or room >= n) and not any(there)
 
 -- Those of `list` behind each other in the ready lists of their priorities; `places` are theirs among all.
 local function make_ready(list, places)
@@ -33,8 +31,14 @@ local function make_ready(list, places)
   for p, level in pairs(levels) do ready(p, level) end
 end
 
--- fewer are new if an id comes twice, of which the first counts: that is put right below
-if plain and call('HSET', TASKS, unpack(ARGV, first)) == n then
+local plain, there = specials == 0 and (not room or room >= n), nil
+if plain and n == 1 then plain = call('HSETNX', TASKS, ids[1], ARGV[first + 1]) == 1 end
+if not plain or n > 1 then
+  there = call('HMGET', TASKS, unpack(ids))
+  -- fewer are new if an id comes twice, of which the first counts: that is put right below
+  plain = plain and not any(there) and call('HSET', TASKS, unpack(ARGV, first)) == n
+end
+if plain then
   make_ready(ids)
   call('HINCRBY', META, 'tQ', n)
   return { time }

@@ -2,30 +2,6 @@
 -- comes due and what is to be forgotten never outrun the work.
 local STEP = 100
 local HOUR = 3600000 -- an incarnation that is closed is remembered so long
--- More due tasks than this are not moved at once, though a claim may ask for a thousand: each costs as much as to claim it.
-local PROMOTE = 400
-
-local function promote(now, most)
-  for _, key in ipairs({ DELAYED, RETRY }) do
-    local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, most)
-    if #due > 0 then
-      call('ZREMRANGEBYRANK', key, 0, #due - 1) -- these very ones, without a search for each
-      local by = {}
-      for i = 1, #due do
-        local p, id = string.byte(due[i], 1), string.sub(due[i], 2)
-        local s = key == RETRY and state(id) or {}
-        if is_suspect(s) then
-          suspect(id, s, now)
-          keep(id, s)
-        else
-          by[p] = by[p] or {}
-          table.insert(by[p], id)
-        end
-      end
-      for p, ids in pairs(by) do ready(p, ids) end
-    end
-  end
-end
 
 local function expire(now)
   local ids = call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, STEP)
@@ -74,7 +50,7 @@ end
 -- What is due, dead or expired; a claim for many tasks does more of it.
 local function house(now, grace, tasks)
   local some = call('EXISTS', DELAYED, RETRY, EXPIRY, DYING) > 0
-  if some then promote(now, math.min(math.max(2 * STEP, 2 * (tasks or 0)), PROMOTE)) end
+  if some then promote(now, tasks) end
   reap(now, grace, some)
   if some then expire(now) end
 end

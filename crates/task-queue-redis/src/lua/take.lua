@@ -13,7 +13,7 @@ local function take(got, ids)
       local id, rec, raw, s = ids[i], recs[i - at + 1], raws and raws[i - at + 1], nil
       local size = rec and byte(rec) == 77 and #rec -- an M
       if raw or voids then
-        s = rarely().waits(id, size, raw, now)
+        s = known().waits(id, size, raw, now)
         size = s and size + #(s.b or '')
       end
       if size then
@@ -27,7 +27,7 @@ local function take(got, ids)
         runs[2 * n - 1], runs[2 * n] = id, held
         if raw then
           got.n = n
-          rarely().starts(id, s, got)
+          known().starts(id, s, got)
         end
       end
     end
