@@ -15,6 +15,9 @@ if not leased(inc, now + ARGV[6]) then
   rarely().register(inc, now + ARGV[6], now, ARGV[8], ARGV[9], ARGV[10])
 end
 
+-- Heartbeats do it more often. Before what is odd is looked at: entries become void by it.
+if now - swept >= 5000 or now < swept then rarely().tidy(now, grace, most) end
+
 -- most queues have none of these, and most claims nothing to do for those that have
 local odd, due, expired = false, nil, nil
 if call('EXISTS', DELAYED, RETRY, EXPIRY, DYING, UNKNOWN, SUSPECTS, VOID, ALONE, CALL .. inc) > 0 then
@@ -32,7 +35,6 @@ elseif due and due <= now then
   odd = call('EXISTS', SUSPECTS) == 1
   due = next_due()
 end
-if now - swept >= 5000 or now < swept then rarely().tidy(now, grace, most) end -- heartbeats come more often
 
 local names, alone = nil, 0
 if odd then

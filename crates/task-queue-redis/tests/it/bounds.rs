@@ -68,6 +68,23 @@ async fn what_is_forgotten_keeps_up_with_what_ends() {
     }
 }
 
+/// The entry of a task that a claim forgets, and then comes upon, stayed void: the id was taken for it when it came again.
+#[tokio::test]
+async fn a_claim_that_forgets_a_task_takes_its_stale_entry_for_what_it_is() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    // an entry stays in a list that is too long to look through
+    put_many(&queue, "t", 1002, options()).await;
+    queue.cancel(&Q, &id("t0500")).await.unwrap();
+    queue.advance_clock(&Q, Duration::from_secs(2 * 24 * 3600), false).await.unwrap();
+    let worker = Incarnation::new();
+    let given = [work(&queue, worker, 1, &completed()).await, work(&queue, worker, 2, &completed()).await];
+    assert_eq!(given, [1000, 1]);
+    assert_eq!(server.say(&["exists", "tf:{tasks}:void"]), "0");
+    put(&queue, "t0500", options()).await;
+    assert_eq!(work(&queue, worker, 3, &completed()).await, 1);
+}
+
 /// A result to be kept for as long as one can say was written with a time too long for its field, and could not be read.
 #[tokio::test]
 async fn the_longest_durations_are_kept_and_read() {
