@@ -2,13 +2,15 @@
 //!
 //! State: who waits for which task, and which channels are subscribed on the connection as it is now. A task owns the
 //! connection; when it breaks, everybody who waits is woken, looks, and asks for the channel again, which connects anew.
+//! A result that is not long comes with the news of it, so that nobody has to look.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     sync::{Notify, futures::Notified, mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
@@ -39,8 +41,16 @@ pub(crate) struct News {
 
 #[derive(Default)]
 struct Shared {
-    listeners: Mutex<HashMap<Place, Arc<Notify>>>,
+    listeners: Mutex<HashMap<Place, Arc<Ear>>>,
     subscribed: Mutex<HashSet<String>>,
+}
+
+/// What those who wait for one task share.
+#[derive(Default)]
+struct Ear {
+    news: Notify,
+    /// Its result as it is stored.
+    result: OnceLock<Bytes>,
 }
 
 struct Ask {
@@ -56,13 +66,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Listener {
     shared: Arc<Shared>,
     place: Place,
-    news: Arc<Notify>,
+    ear: Arc<Ear>,
 }
 
 impl Listener {
     /// Ends with the next news, or when the connection breaks.
     pub(crate) fn heard(&self) -> Notified<'_> {
-        self.news.notified()
+        self.ear.news.notified()
+    }
+
+    /// The task's result as it is stored, if that came with news: such a task stays as it is.
+    pub(crate) fn result(&self) -> Option<Bytes> {
+        self.ear.result.get().cloned()
     }
 }
 
@@ -70,7 +85,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         let mut listeners = lock(&self.shared.listeners);
         // the table's and this one: nobody else waits, and under the lock nobody can join
-        if Arc::strong_count(&self.news) == 2 {
+        if Arc::strong_count(&self.ear) == 2 {
             listeners.remove(&self.place);
         }
     }
@@ -80,8 +95,8 @@ impl News {
     /// Waits for news of a task from now on.
     pub(crate) fn listen(&self, channel: &str, id: &str) -> Listener {
         let place = (channel.to_owned(), id.to_owned());
-        let news = lock(&self.shared.listeners).entry(place.clone()).or_default().clone();
-        Listener { shared: self.shared.clone(), place, news }
+        let ear = lock(&self.shared.listeners).entry(place.clone()).or_default().clone();
+        Listener { shared: self.shared.clone(), place, ear }
     }
 }
 
@@ -199,19 +214,24 @@ impl Owner {
 
     fn tell(&self, news: Value) {
         let Value::List(words) = news else { return };
-        let [Value::Bytes(kind), Value::Bytes(channel), Value::Bytes(id)] = &words[..] else { return };
+        let [Value::Bytes(kind), Value::Bytes(channel), Value::Bytes(said)] = &words[..] else { return };
+        let mut parts = said.splitn(2, |byte| *byte == b'\n'); // no id has a line end in it
+        let (id, result) = (parts.next().unwrap_or_default(), parts.next());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if kind == "message"
-            && let Some(news) = lock(&self.shared.listeners).get(&(text(channel), text(id)))
+            && let Some(ear) = lock(&self.shared.listeners).get(&(text(channel), text(id)))
         {
-            news.notify_waiters();
+            if let Some(result) = result {
+                ear.result.set(said.slice_ref(result)).ok(); // whoever said it twice said the same
+            }
+            ear.news.notify_waiters();
         }
     }
 
     fn closed(&mut self) {
         self.open = None;
         lock(&self.shared.subscribed).clear();
-        lock(&self.shared.listeners).values().for_each(|news| news.notify_waiters());
+        lock(&self.shared.listeners).values().for_each(|ear| ear.news.notify_waiters());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use task_core::{Lookup, Name, QueueError, TaskId, TaskMessage, Timestamp};
 use tokio::time::{Instant, sleep};
 
@@ -72,7 +73,7 @@ pub(crate) async fn wait(
     }
     let end = end_of(timeout);
     let channel = format!("{}:done", redis.link.target.keys.base(queue));
-    let listener = redis.link.news.listen(&channel, &stored_id(id));
+    let listener = redis.link.news.listen(&channel, &stored_id(id).to_string());
     loop {
         let heard = listener.heard();
         tokio::pin!(heard);
@@ -87,8 +88,17 @@ pub(crate) async fn wait(
         let safety = if pushed { SAFETY } else { WITHOUT_NEWS };
         tokio::select! {
             // nothing is lost with it: the next round looks
-            () = heard => {}
+            () = heard => if let Some(found) = told(redis, queue, id, listener.result()) {
+                return Ok(found);
+            },
             () = sleep(left.min(safety)) => {}
         }
     }
+}
+
+/// What news say of a task that has ended; none if they don't say it, or it can't be read.
+fn told(redis: &RedisQueue, queue: &Name, id: &TaskId, result: Option<Bytes>) -> Option<Lookup> {
+    let id = Bytes::copy_from_slice(stored_id(id).as_ref());
+    let view = Value::List(vec![Value::Bytes(id), Value::Bytes(result?)]);
+    Some(record::read(queue, view).ok()?.lookup(redis.link.clock.now()))
 }

@@ -59,11 +59,11 @@ while at < #ARGV do
     if call('RPUSH', RESULT .. list, unpack(ids)) == #ids then call('ZADD', RESULTS, int(till), list) end
     call('HINCRBY', META, 't' .. kind, #ids)
     if #ids == 1 then
-      told(ids[1])
+      told(ids[1], records[from + 1])
     elseif call('EXISTS', WAITING) == 1 then
       local listened = call('SMISMEMBER', WAITING, unpack(ids))
       for i = 1, #ids do
-        if listened[i] == 1 then told(ids[i]) end
+        if listened[i] == 1 then told(ids[i], records[from + 2 * i - 1]) end
       end
     end
   end
