@@ -150,7 +150,7 @@ fn hold(call: &mut Call, holds: Option<&Holds>) {
     let claims = || tasks.chunk_by(|(one, _), (next, _)| one == next);
     call.number(up_to).number(claims().count() as u64);
     for claim in claims() {
-        let ids: String = claim.iter().map(|(_, id)| stored_id(id) + "\n").collect();
+        let ids: String = claim.iter().map(|(_, id)| format!("{}\n", stored_id(id))).collect();
         call.number(claim[0].0).number(claim.len() as u64).arg(ids);
     }
 }

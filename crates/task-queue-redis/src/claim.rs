@@ -106,8 +106,9 @@ pub(crate) async fn read_claim(
     let mut claimed = Claimed::default();
     let start = record::start(&reply.text()?);
     let mut tasks = reply.list()?;
+    claimed.tasks.reserve_exact(tasks.len() / 2); // most come with their message
     while !tasks.is_empty() {
-        let id = tasks.text()?;
+        let id = tasks.bytes()?;
         let delivery = if id.is_empty() {
             let Seen::Task(task) = record::read(&claim.queue, tasks.value())? else { continue };
             let mut task = *task;

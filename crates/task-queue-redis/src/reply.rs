@@ -82,6 +82,11 @@ impl Reply {
         }
     }
 
+    /// How many more there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is no more.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.as_slice().is_empty()
