@@ -297,9 +297,10 @@ impl Shared {
             // not only the task's code: what it leaves behind may panic as it is dropped
             let mut run = pin!(caught_future(attempt.run()));
             let first = std::future::poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await;
+            let mut now = Instant::now();
             let outcome = match first {
                 Poll::Ready(outcome) => {
-                    let mut busy = began.elapsed();
+                    let mut busy = now - began;
                     if busy > Pace::QUICK {
                         // the thread may have stood still meanwhile: that is not the task's doing
                         busy = busy.min(thread_time().saturating_sub(used));
@@ -312,18 +313,20 @@ impl Shared {
                         self.pass_on();
                     }
                     registered.pace.waited();
-                    run.await
+                    let outcome = run.await;
+                    now = Instant::now();
+                    outcome
                 }
             };
             let outcome = outcome
                 .unwrap_or_else(|panic| classify(How::Returned(Err(panic)), delivery.record.failures, rules));
             let settlement = Settlement::new(delivery, outcome);
-            let ended = Ended { lane, held, settlement, ran: Some(began.elapsed()) };
+            let ended = Ended { lane, held, settlement, ran: Some(now - began) };
             if !self.end(ended, blocking, takes) {
                 return;
             }
             fresh = !takes;
-            if fresh || turn.elapsed() > TURN {
+            if fresh || now - turn > TURN {
                 // what has ended is settled first
                 yield_now().await;
                 (turn, used) = (Instant::now(), thread_time());

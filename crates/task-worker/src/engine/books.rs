@@ -27,8 +27,9 @@ pub(crate) struct Books {
 const UNSETTLED: u32 = 8;
 /// What waits here for a slot may be expected to wait so long.
 const AHEAD: Duration = Duration::from_millis(50);
-/// So many may wait for each slot: what a call costs is then shared by hundreds of tasks that take no time.
-const WAITING: u32 = 3;
+/// So many may wait for each slot: what a call costs, and its way over a network, is then shared by hundreds of tasks that
+/// take no time.
+const WAITING: u32 = 8;
 
 impl Books {
     pub(crate) fn holds_nothing(&self) -> bool {
@@ -49,7 +50,7 @@ impl Books {
 }
 
 /// How many tasks to claim beyond those that can start at once, so that short ones need not wait for a round trip
-/// each: as many as one slot runs within 50 ms, at most three a slot, and none while no task is known to be so short.
+/// each: as many as one slot runs within 50 ms, at most eight a slot, and none while no task is known to be so short.
 ///
 /// `mean` is what attempts took lately; `youngest` is the age of the attempt that started last, of those that run: where
 /// no slot was freed for so long, the mean is out of date.
@@ -108,9 +109,9 @@ mod tests {
         let ms = Duration::from_millis;
         assert_eq!(buffer(None, None, 64), 0, "nothing is known");
         assert_eq!(buffer(Some(ms(10)), None, 64), 5);
-        assert_eq!(buffer(Some(ms(1)), Some(ms(9)), 4), 12, "at most three a slot");
+        assert_eq!(buffer(Some(ms(1)), Some(ms(9)), 4), 32, "at most eight a slot");
         assert_eq!(buffer(Some(ms(51)), None, 64), 0);
-        assert_eq!(buffer(Some(Duration::ZERO), None, 64), 192);
+        assert_eq!(buffer(Some(Duration::ZERO), None, 64), 512);
         assert_eq!(buffer(Some(ms(1)), Some(ms(50)), 64), 0, "those that run now are longer");
     }
 
