@@ -167,7 +167,7 @@ impl Fault {
             Self::DiskFull => {
                 stage.server.fill_disk();
                 sleep(Duration::from_secs(2)).await;
-                block_in_place(|| stage.server.free_disk());
+                stage.server.free_disk().await;
             }
             Self::FailedOver => {
                 let to = stage.server.fail_over().await;
