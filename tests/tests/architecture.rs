@@ -15,7 +15,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["task-core", "task-monitor", "task-queue-memory", "task-queue-redis", "task-worker"],
     ),
     ("taskctl", &["task-core", "task-queue-redis"]),
-    ("task-bench", &["task-core", "task-queue-memory", "task-queue-redis", "task-testkit", "task-worker"]),
+    (
+        "task-bench",
+        &[
+            "task-core",
+            "task-orchestrator",
+            "task-queue-memory",
+            "task-queue-redis",
+            "task-testkit",
+            "task-worker",
+        ],
+    ),
     ("task-testkit", &["task-core", "task-worker"]),
 ];
 

@@ -23,11 +23,16 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "AOF", conflicts_with = "queue")]
     pub(crate) private_redis: Option<Aof>,
 
-    /// Everything takes so many milliseconds longer in each direction on its way to the private Redis and back.
-    #[arg(long, global = true, value_name = "MS", default_value_t = 0, requires = "private_redis")]
-    pub(crate) delay_ms: u64,
+    /// Everything takes so many milliseconds longer in each direction on its way to the private Redis and back; 0.5 is one
+    /// more a round trip.
+    #[arg(long, global = true, value_name = "MS", default_value_t = 0.0, requires = "private_redis")]
+    pub(crate) delay_ms: f64,
 
-    /// Prints one JSON object instead of a table.
+    /// The private Redis is spoken to by TLS; openssl makes its certificate.
+    #[arg(long, global = true, requires = "private_redis")]
+    pub(crate) tls: bool,
+
+    /// Prints one JSON object instead of a table; `goals` always prints a table, and has --reports.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -54,7 +59,7 @@ pub(crate) enum Run {
     Enqueue(Enqueue),
     /// In an idle system: from an enqueue's call to the task's first line, and from its end to its result.
     Latency(Latency),
-    /// Tasks that come in at a given rate, whether or not the workers follow.
+    /// Tasks that two producers enqueue at a given rate, whether or not the workers of an orchestrator follow.
     OpenLoop(OpenLoop),
     /// How late delayed tasks start.
     Delayed(Delayed),
@@ -66,6 +71,8 @@ pub(crate) enum Run {
     Limit(Limit),
     /// How long one call keeps a Redis from its other clients at most, where very much is due at once.
     Bound(Bound),
+    /// What the tasks that a worker has claimed take of its memory.
+    Held(Held),
     /// All of these in turn on private Redis servers, and a table in Markdown: what was to be reached, and what is.
     Goals(Goals),
     #[command(hide = true)]
@@ -84,6 +91,7 @@ impl Run {
             Self::Idle(_) => "idle",
             Self::Limit(_) => "limit",
             Self::Bound(_) => "bound",
+            Self::Held(_) => "held",
             Self::Goals(_) => "goals",
             Self::Worker(_) => "worker",
         }
@@ -154,9 +162,12 @@ pub(crate) struct Delayed {
 
 #[derive(Args, Debug)]
 pub(crate) struct Soak {
-    /// How long, in seconds.
+    /// For how long memory is looked at, in seconds.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(8..))]
     pub(crate) seconds: u64,
+    /// How long it runs before, in seconds: an id is remembered for ten minutes, so that long Redis' memory grows.
+    #[arg(long, default_value_t = 660)]
+    pub(crate) settle: u64,
     /// Tasks a second.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rate: u64,
@@ -196,8 +207,18 @@ pub(crate) struct Bound {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Held {
+    /// How many tasks the worker holds, all of which run.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tasks: u32,
+    /// How long they run, in seconds, from when the first is enqueued.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Goals {
-    /// How often each is measured; told are medians.
+    /// How often each is measured; told in the end are medians.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
     /// How many tasks a run has, where the goal does not say it.
@@ -206,6 +227,12 @@ pub(crate) struct Goals {
     /// Leaves out what takes minutes: a million tasks, a thousand workers, the soak.
     #[arg(long)]
     pub(crate) short: bool,
+    /// Measures what this goal needs and nothing else; may be given more than once.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub(crate) goal: Vec<u8>,
+    /// Writes the report of each run there when it ends, an object of JSON a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reports: Option<PathBuf>,
 }
 
 /// A worker process of a run.
@@ -219,7 +246,7 @@ pub(crate) struct Worker {
     pub(crate) concurrency: u32,
     #[arg(long, default_value_t = 1)]
     pub(crate) instances: u32,
-    /// Where to write at the end how often each task ran.
+    /// The folder to write to at the end how often each task ran.
     #[arg(long)]
     pub(crate) runs: PathBuf,
 }

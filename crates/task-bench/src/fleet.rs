@@ -1,4 +1,8 @@
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+};
 
 use anyhow::Context as _;
 use nix::{
@@ -21,8 +25,8 @@ use crate::{
 /// The workers of a run: in processes of their own, or inside this one where the queue is.
 pub(crate) struct Fleet {
     inside: Option<Inside>,
-    processes: Vec<(Child, PathBuf)>,
-    /// Where they write what they ran.
+    processes: Vec<Child>,
+    /// Where each worker process writes at its end what it ran.
     folder: tempfile::TempDir,
 }
 
@@ -36,6 +40,8 @@ struct Inside {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crew {
     pub(crate) processes: u32,
+    /// Whether an orchestrator keeps them; inside of this process none does.
+    pub(crate) orchestrated: bool,
     pub(crate) instances: u32,
     pub(crate) concurrency: u32,
     /// The numbers of the tasks that they may meet are below this.
@@ -50,27 +56,22 @@ impl Fleet {
             fleet.inside = Some(Inside::start(stage, crew));
             return Ok(fleet);
         }
-        for process in 0..crew.processes {
-            let runs = fleet.folder.path().join(process.to_string());
-            let mut command = Command::new(std::env::current_exe()?);
-            command.args(["worker", "--queue", &stage.url, "--name", stage.name.as_str()]);
-            command.args([
-                "--tasks",
-                &crew.tasks.to_string(),
-                "--concurrency",
-                &crew.concurrency.to_string(),
-            ]);
-            command.args(["--instances", &crew.instances.to_string(), "--runs"]).arg(&runs);
-            let child =
-                command.stdin(Stdio::null()).kill_on_drop(true).spawn().context("a worker process")?;
-            fleet.processes.push((child, runs));
+        let folder = fleet.folder.path();
+        let commands = if crew.orchestrated {
+            vec![orchestrator(stage, crew, folder)?]
+        } else {
+            (0..crew.processes).map(|_| worker(stage, crew, folder)).collect::<anyhow::Result<_>>()?
+        };
+        for mut command in commands {
+            let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn();
+            fleet.processes.push(child.context("a process of the run")?);
         }
         Ok(fleet)
     }
 
     /// Its processes; none if it is inside of this one.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        self.processes.iter().filter_map(|(child, _)| child.id()).collect()
+        self.processes.iter().filter_map(Child::id).collect()
     }
 
     /// The processor time of its processes so far, in microseconds.
@@ -86,16 +87,62 @@ impl Fleet {
         for pid in self.pids() {
             kill(Pid::from_raw(pid.try_into()?), Signal::SIGTERM)?;
         }
-        let mut counts: Vec<u8> = Vec::new();
-        for (child, runs) in &mut self.processes {
+        for child in &mut self.processes {
             let status = child.wait().await?;
-            anyhow::ensure!(status.success(), "a worker process ended with {status}");
-            let of_this = std::fs::read(&*runs).context("what a worker process ran")?;
+            anyhow::ensure!(status.success(), "a process of the run ended with {status}");
+        }
+        let mut counts: Vec<u8> = Vec::new();
+        for runs in fs::read_dir(self.folder.path())? {
+            let of_this = fs::read(runs?.path()).context("what a worker process ran")?;
             counts.resize(counts.len().max(of_this.len()), 0);
             counts.iter_mut().zip(of_this).for_each(|(sum, count)| *sum = sum.saturating_add(count));
         }
         Ok(counts)
     }
+}
+
+/// A worker process without an orchestrator.
+fn worker(stage: &Stage, crew: Crew, folder: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["worker", "--queue", &stage.url, "--name", stage.name.as_str()]);
+    let numbers = [("--tasks", crew.tasks), ("--concurrency", crew.concurrency.into())];
+    for (option, number) in numbers.into_iter().chain([("--instances", crew.instances.into())]) {
+        command.args([option, &number.to_string()]);
+    }
+    command.arg("--runs").arg(folder);
+    Ok(command)
+}
+
+/// The orchestrator of a crew, which starts this program as its workers.
+fn orchestrator(stage: &Stage, crew: Crew, folder: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["-q", &stage.url, "--queue-name", stage.name.as_str()]);
+    command.args(["-n", &crew.processes.to_string(), "-c", &crew.concurrency.to_string()]);
+    command.args(["--no-monitoring", "--log-level", "error"]);
+    command.env(RUNS, folder).env(TASKS, crew.tasks.to_string());
+    Ok(command)
+}
+
+/// Told to an orchestrator and by it to its workers: where to write what ran, and how many tasks there are.
+const RUNS: &str = "TASK_BENCH_RUNS";
+const TASKS: &str = "TASK_BENCH_TASKS";
+
+/// What this process does if it is an orchestrator or one of its workers; `None` if it is neither.
+pub(crate) fn be_orchestrated() -> Option<ExitCode> {
+    let folder = PathBuf::from(env::var_os(RUNS)?);
+    let book = Book::new(env::var(TASKS).ok()?.parse().ok()?);
+    let registry = book.registry();
+    let code = task_orchestrator::run(async move || registry);
+    if env::var_os("TASK_ROLE").is_none() {
+        return Some(code);
+    }
+    Some(match book.write(&folder) {
+        Ok(()) => code,
+        Err(error) => {
+            eprintln!("task-bench: what this worker ran is not written to {}: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    })
 }
 
 impl Inside {
@@ -141,6 +188,5 @@ pub(crate) async fn be_a_worker(url: &str, crew: &cli::Worker) -> anyhow::Result
     while let Some(ended) = workers.join_next().await {
         ended??;
     }
-    std::fs::write(&crew.runs, book.counts())?;
-    Ok(())
+    Ok(book.write(&crew.runs)?)
 }

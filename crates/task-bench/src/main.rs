@@ -4,8 +4,10 @@
 mod check;
 mod cli;
 mod delay;
+mod disk;
 mod fleet;
 mod percentiles;
+mod private;
 mod procfs;
 mod report;
 mod runs;
@@ -18,13 +20,18 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::{
-    cli::{Cli, Run},
+    cli::{Aof, Cli, Run},
     report::Report,
     stage::Stage,
 };
 
+fn main() -> ExitCode {
+    // what the orchestrator reads, its command line among it, is not this program's
+    fleet::be_orchestrated().unwrap_or_else(measure)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn measure() -> ExitCode {
     let cli = Cli::parse();
     if let Run::Goals(goals) = &cli.run {
         return match runs::goals::run(goals).await {
@@ -64,7 +71,11 @@ async fn run(cli: &Cli) -> anyhow::Result<Report> {
         Run::Idle(run) => runs::idle::run(&stage, run, &mut report).await?,
         Run::Limit(run) => runs::limit::run(&stage, run, &mut report).await?,
         Run::Bound(run) => runs::bound::run(&stage, run, &mut report).await?,
+        Run::Held(run) => runs::held::run(&stage, run, &mut report).await?,
         Run::Goals(_) | Run::Worker(_) => unreachable!("they are done with above"),
+    }
+    if let (Some(Aof::Everysec | Aof::Always), Some(server)) = (cli.private_redis, &stage.server) {
+        report.set("fsyncs_per_s", server.fsyncs_per_s().await?);
     }
     Ok(report)
 }

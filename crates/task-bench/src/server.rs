@@ -1,15 +1,14 @@
 use anyhow::Context as _;
 use deadpool_redis::redis::{AsyncConnectionConfig, Client, aio::MultiplexedConnection, cmd};
-use task_testkit::RedisServer;
 
-use crate::cli::Aof;
+use crate::{disk, private::Private};
 
 /// A redis-server, seen from outside: what a run costs it.
 #[derive(Debug)]
 pub(crate) struct Server {
     connection: MultiplexedConnection,
     /// The process of a private one, which ends with this.
-    _private: Option<RedisServer>,
+    _private: Option<Private>,
 }
 
 /// What it has used so far.
@@ -18,6 +17,8 @@ pub(crate) struct Used {
     pub(crate) cpu_us: f64,
     /// Calls that a client waited for: scripts and blocking pops; what scripts call themselves is not counted.
     pub(crate) calls: u64,
+    /// The scripts among them.
+    pub(crate) scripts: u64,
     /// Commands of any kind that clients sent.
     pub(crate) commands: u64,
     pub(crate) memory: u64,
@@ -26,8 +27,9 @@ pub(crate) struct Used {
 /// Of SLOWLOG: number, time, microseconds, words, and who called.
 type SlowCall = (u64, u64, u64, Vec<Vec<u8>>, String, String);
 
-/// The commands by which the framework's clients speak to a Redis.
-const CALLS: [&str; 7] = ["evalsha", "eval", "evalsha_ro", "fcall", "blpop", "blmpop", "brpop"];
+/// The commands by which the framework's clients speak to a Redis: scripts, and pops that wait.
+const SCRIPTS: [&str; 4] = ["evalsha", "eval", "evalsha_ro", "fcall"];
+const POPS: [&str; 3] = ["blpop", "blmpop", "brpop"];
 /// Of a client too, and of no script of ours.
 const OTHERS: [&str; 9] = [
     "ping",
@@ -41,16 +43,8 @@ const OTHERS: [&str; 9] = [
     "unwatch",
 ];
 
-pub(crate) fn private(aof: Aof) -> RedisServer {
-    match aof {
-        Aof::None => RedisServer::start(&[]),
-        Aof::Everysec => RedisServer::start(&["--appendonly", "yes", "--appendfsync", "everysec"]),
-        Aof::Always => RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]),
-    }
-}
-
 impl Server {
-    pub(crate) async fn connect(url: &str, private: Option<RedisServer>) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(url: &str, private: Option<Private>) -> anyhow::Result<Self> {
         let url = url.split('?').next().unwrap_or(url);
         let url = if url.contains("://") { url.to_owned() } else { format!("redis://{url}") };
         // the library's errors may show the URL with its password
@@ -80,10 +74,12 @@ impl Server {
             };
             commands.iter().map(count).sum()
         };
+        let (scripts, pops) = (calls(&SCRIPTS), calls(&POPS));
         Ok(Used {
             cpu_us: (number("used_cpu_sys") + number("used_cpu_user")) * 1e6,
-            calls: calls(&CALLS),
-            commands: calls(&CALLS) + calls(&OTHERS),
+            calls: scripts + pops,
+            scripts,
+            commands: scripts + pops + calls(&OTHERS),
             memory: field("used_memory").parse().unwrap_or(0),
         })
     }
@@ -108,6 +104,14 @@ impl Server {
             })
         });
         Ok(scripts.map(|(_, _, us, ..)| *us).max().unwrap_or(0) as f64 / 1e3)
+    }
+
+    /// How often a second the disk of its append-only file makes a small write safe.
+    pub(crate) async fn fsyncs_per_s(&self) -> anyhow::Result<f64> {
+        let mut connection = self.connection.clone();
+        let mut asked = cmd("CONFIG");
+        let (_, folder): (String, String) = asked.arg("GET").arg("dir").query_async(&mut connection).await?;
+        Ok(tokio::task::spawn_blocking(move || disk::fsyncs_per_s(folder.as_ref())).await??)
     }
 
     /// The times of so many PINGs, one after the other, in milliseconds.

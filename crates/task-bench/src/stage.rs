@@ -10,8 +10,9 @@ use task_queue_redis::RedisQueue;
 
 use crate::{
     cli::Cli,
-    delay::Delay,
-    server::{self, Server, Used},
+    delay,
+    private::Private,
+    server::{Server, Used},
     task::Noop,
 };
 
@@ -20,43 +21,45 @@ use crate::{
 pub(crate) struct Stage {
     pub(crate) queue: TaskQueue,
     pub(crate) url: String,
+    /// Where the server is asked what it has used: without a delay, and without TLS.
+    plain: String,
     pub(crate) name: Name,
     pub(crate) server: Option<Server>,
     pub(crate) persistence: String,
     /// Nothing of this run outlives it by itself.
     private: bool,
-    _delay: Option<Delay>,
 }
 
 impl Stage {
     pub(crate) async fn open(cli: &Cli) -> anyhow::Result<Self> {
-        let started = cli.private_redis.map(server::private);
-        let url = started.as_ref().map_or_else(|| cli.queue.clone(), task_testkit::RedisServer::url);
-        let delay = match cli.delay_ms {
-            0 => None,
-            ms => Some(Delay::before(url.clone(), Duration::from_millis(ms)).await?),
+        let private = cli.private_redis.map(|aof| Private::start(aof, cli.tls)).transpose()?;
+        let (plain, url) = match &private {
+            None => (cli.queue.clone(), cli.queue.clone()),
+            Some(server) if cli.delay_ms > 0.0 => {
+                let delay = Duration::from_secs_f64(cli.delay_ms / 1e3);
+                (server.plain(), server.url(&delay::before(server.address(), delay)?))
+            }
+            Some(server) => (server.plain(), server.url(&server.address())),
         };
-        // the server is measured without the delay
-        let measured = url.clone();
-        let url = delay.as_ref().map_or(url, |delay| delay.address.clone());
         let queue = connect(&url).await?;
         let name: Name = format!("bench-{}", uuid::Uuid::new_v4().simple()).parse()?;
         let inside = backends().in_process(&url);
-        let private = inside || started.is_some();
-        let server = if inside { None } else { Some(Server::connect(&measured, started).await?) };
+        let goes_away = inside || private.is_some();
+        let server = if inside { None } else { Some(Server::connect(&plain, private).await?) };
         let persistence = queue.info().await?.durability.to_string();
-        Ok(Self { queue, url, name, server, persistence, private, _delay: delay })
+        Ok(Self { queue, url, plain, name, server, persistence, private: goes_away })
     }
 
     /// The same queue, with another named queue on it.
     pub(crate) async fn beside(&self) -> anyhow::Result<Self> {
         let server = match &self.server {
-            Some(_) => Some(Server::connect(&self.url, None).await?),
+            Some(_) => Some(Server::connect(&self.plain, None).await?),
             None => None,
         };
         let name = format!("{}-2", self.name).parse()?;
-        let (queue, url, persistence) = (self.queue.clone(), self.url.clone(), self.persistence.clone());
-        Ok(Self { queue, url, name, server, persistence, private: self.private, _delay: None })
+        let (url, plain) = (self.url.clone(), self.plain.clone());
+        let (queue, persistence) = (self.queue.clone(), self.persistence.clone());
+        Ok(Self { queue, url, plain, name, server, persistence, private: self.private })
     }
 
     /// How all runs enqueue: as a plain task, and on a queue of others so that nothing stays for long.

@@ -1,6 +1,11 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    fs, io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -19,7 +24,27 @@ pub(crate) struct Noop {
     pad: String,
 }
 
-/// What it returns: by what its start can be told, and its params be checked.
+/// The same, but that it goes on until a given moment.
+#[derive(Debug, Serialize, Deserialize, TaskParams)]
+#[task(name = "bench_wait", output = Seen)]
+pub(crate) struct Wait {
+    pub(crate) task: Noop,
+    /// Of [`now`].
+    pub(crate) until: u64,
+}
+
+impl Wait {
+    pub(crate) fn message(n: u64, until: u64, options: TaskOptions) -> anyhow::Result<TaskMessage> {
+        message(&Self { task: Noop::new(n), until }, options)
+    }
+}
+
+fn message<P: TaskParams + Serialize>(params: &P, options: TaskOptions) -> anyhow::Result<TaskMessage> {
+    let params = encode(params).map_err(anyhow::Error::from_boxed)?;
+    Ok(TaskMessage::new(TaskId::new(), P::NAME, params, options)?)
+}
+
+/// What they return: by what its start can be told, and its params be checked.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Seen {
     /// Its number, doubled.
@@ -34,8 +59,7 @@ impl Noop {
     }
 
     pub(crate) fn message(n: u64, options: TaskOptions) -> anyhow::Result<TaskMessage> {
-        let params = encode(&Self::new(n)).map_err(anyhow::Error::from_boxed)?;
-        Ok(TaskMessage::new(TaskId::new(), Self::NAME, params, options)?)
+        message(&Self::new(n), options)
     }
 }
 
@@ -54,22 +78,36 @@ impl Book {
         Self((0..tasks).map(|_| AtomicU8::new(0)).collect())
     }
 
-    fn ran(&self, n: u64) {
+    /// Task n runs.
+    fn seen(&self, n: u64) -> Seen {
+        let at = now();
         if let Some(count) = usize::try_from(n).ok().and_then(|n| self.0.get(n)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+        Seen { twice: n * 2, at }
     }
 
     pub(crate) fn counts(&self) -> Vec<u8> {
         self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
+    /// Writes the counts of this process into a folder for all.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        fs::write(folder.join(std::process::id().to_string()), self.counts())
+    }
+
     pub(crate) fn registry(&self) -> TaskRegistry {
-        let book = self.clone();
-        TaskRegistry::new().register_fn(move |params: Noop, _ctx| {
-            let at = now();
-            book.ran(params.n);
-            async move { Ok(Seen { twice: params.n * 2, at }) }
+        let (book, of_waits) = (self.clone(), self.clone());
+        let registry = TaskRegistry::new().register_fn(move |params: Noop, _ctx| {
+            let seen = book.seen(params.n);
+            async move { Ok(seen) }
+        });
+        registry.register_fn(move |params: Wait, _ctx| {
+            let seen = of_waits.seen(params.task.n);
+            async move {
+                tokio::time::sleep(Duration::from_nanos(params.until.saturating_sub(now()))).await;
+                Ok(seen)
+            }
         })
     }
 }

@@ -30,8 +30,38 @@ fn drain_is_exact_and_says_what_a_task_costs() {
         "bytes_per_pending",
         "bytes_per_finished",
         "worker_rss_bytes",
+        "last_percent",
     ];
     run("drain --tasks 500 --workers 2", REDIS, &costs);
+}
+
+#[test]
+fn a_drain_is_exact_over_tls_with_a_delay_and_told_beside_the_syncs_of_its_disk() {
+    let far = "drain --tasks 100 --tls --delay-ms 0.5";
+    run(far, &["--private-redis", "always"], &["tasks_per_s", "fsyncs_per_s", "redis_cpu_us_per_task"]);
+}
+
+#[test]
+fn held_tasks_are_exact_and_take_memory() {
+    run("held --tasks 200 --seconds 5", REDIS, &["worker_rss_bytes", "worker_rss_bytes_per_held"]);
+}
+
+#[test]
+fn goals_are_told_row_by_row_and_every_report_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().join("reports");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_task-bench"));
+    command.args("goals --rounds 2 --short --tasks 1000 --goal 8 --reports".split(' ')).arg(&reports);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("round 2 of 2, run 3 of 3: tls"), "{said}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(table.matches("| 8 | drain with 1 ms more a round trip and TLS |").count(), 3, "{table}");
+    let kept = std::fs::read_to_string(reports).unwrap();
+    let kept: Vec<Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(kept.len(), 6, "drain, far and tls, twice");
+    assert!(kept.iter().all(|line| line["report"]["lost"] == 0), "{kept:?}");
 }
 
 #[test]
@@ -44,13 +74,15 @@ fn enqueue_is_exact_by_each_way() {
 #[test]
 fn latency_is_exact_and_told_beside_a_ping() {
     run("latency --tasks 20", MEMORY, &["p50_ms", "p99_ms", "result_p50_ms"]);
-    run("latency --tasks 20", REDIS, &["p50_ms", "p99_ms", "result_p50_ms", "ping_p50_ms"]);
+    let more = ["ping_p50_ms", "worker_scripts_per_task", "worker_calls_per_task"];
+    run("latency --tasks 20", REDIS, &[&["p50_ms", "p99_ms", "result_p50_ms"], &more[..]].concat());
 }
 
 #[test]
 fn the_open_loop_is_exact_at_a_rate_and_at_a_part_of_what_drains() {
     run("open-loop --tasks 200 --rate 500", MEMORY, &["p50_ms", "p99_ms", "tail_ms"]);
-    run("open-loop --tasks 200 --percent 50 --workers 2", REDIS, &["p50_ms", "p99_ms", "drain_per_s"]);
+    let late = ["p50_ms", "p99_ms", "drain_per_s", "sent_late_p99_ms"];
+    run("open-loop --tasks 200 --percent 50 --workers 2", REDIS, &late);
 }
 
 #[test]
@@ -61,7 +93,11 @@ fn delayed_tasks_are_exact_and_never_early() {
 
 #[test]
 fn soak_and_idle_are_exact() {
-    run("soak --seconds 8 --rate 50", REDIS, &["worker_rss_bytes_growth", "redis_memory_bytes_growth"]);
+    run(
+        "soak --seconds 8 --settle 0 --rate 50",
+        REDIS,
+        &["worker_rss_bytes_growth", "redis_memory_bytes_growth"],
+    );
     run("idle --seconds 1", REDIS, &["commands_per_s_per_worker", "worker_rss_bytes"]);
 }
 

@@ -44,7 +44,10 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Bound, report: &mut Report) ->
     while SystemTime::now() < UNIX_EPOCH + Duration::from_millis(due.as_millis()) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let fleet = Fleet::start(stage, Crew { processes: 1, instances: 1, concurrency: 500, tasks: run.tasks })?;
+    let fleet = Fleet::start(
+        stage,
+        Crew { processes: 1, orchestrated: false, instances: 1, concurrency: 500, tasks: run.tasks },
+    )?;
     stage.completed(run.tasks).await?;
     note(server, report, "due").await?;
     // ids are remembered for ten minutes, by the queue's own clock; results go after a second

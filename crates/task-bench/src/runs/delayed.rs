@@ -17,7 +17,10 @@ const LEAD: Duration = Duration::from_secs(2);
 
 /// Tasks that are due one after the other, while many others wait.
 pub(crate) async fn run(stage: &Stage, run: &cli::Delayed, report: &mut Report) -> anyhow::Result<()> {
-    let fleet = Fleet::start(stage, Crew { processes: 1, instances: 1, concurrency: 64, tasks: run.tasks })?;
+    let fleet = Fleet::start(
+        stage,
+        Crew { processes: 1, orchestrated: false, instances: 1, concurrency: 64, tasks: run.tasks },
+    )?;
     stage.workers(1).await?;
     let far = stage.options().delay(Duration::from_secs(24 * 3600));
     let mut from = 0;

@@ -13,7 +13,13 @@ use crate::{
 
 /// A queue is filled, then workers start and empty it.
 pub(crate) async fn run(stage: &Stage, run: &cli::Drain, report: &mut Report) -> anyhow::Result<()> {
-    let crew = Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks };
+    let crew = Crew {
+        processes: run.workers,
+        orchestrated: false,
+        instances: 1,
+        concurrency: run.concurrency,
+        tasks: run.tasks,
+    };
     let before = stage.used().await?;
     let ids = fill(stage, run.tasks).await?;
     let filled = stage.used().await?;
@@ -38,6 +44,9 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Drain, report: &mut Report) ->
     }
     let seen = check(stage, &ids, &runs, report).await?;
     report.set("tasks_per_s", rate(seen.iter().map(|(record, _)| record)));
+    if run.tasks >= 100 {
+        report.set("last_percent", last_percent(seen.iter().map(|(record, _)| record)));
+    }
     Ok(())
 }
 
@@ -60,4 +69,17 @@ pub(crate) fn rate<'a>(records: impl Iterator<Item = &'a ResultMessage> + Clone)
     let last = records.clone().filter_map(|record| record.finished_at).max();
     let took = first.zip(last).map_or(Duration::ZERO, |(first, last)| last.since(first));
     records.count() as f64 / took.max(Duration::from_millis(1)).as_secs_f64()
+}
+
+/// How long the last hundredth of tasks took to end, by a hundredth of the time of all: 1 where all end at one rate.
+fn last_percent<'a>(records: impl Iterator<Item = &'a ResultMessage> + Clone) -> f64 {
+    let first = records.clone().filter_map(|record| record.started_at).min();
+    let mut ends: Vec<_> = records.filter_map(|record| record.finished_at).collect();
+    ends.sort_unstable();
+    let before = ends.len() - ends.len() / 100;
+    let (Some(first), Some(last), Some(before)) = (first, ends.last(), ends.get(before - 1)) else {
+        return 0.0;
+    };
+    let all = last.since(first).max(Duration::from_millis(1));
+    last.since(*before).as_secs_f64() / (all.as_secs_f64() / 100.0)
 }

@@ -71,7 +71,10 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Enqueue, report: &mut Report) 
     ids.extend(many);
 
     let tasks = ids.len() as u64;
-    let fleet = Fleet::start(stage, Crew { processes: 1, instances: 1, concurrency: 100, tasks })?;
+    let fleet = Fleet::start(
+        stage,
+        Crew { processes: 1, orchestrated: false, instances: 1, concurrency: 100, tasks },
+    )?;
     stage.completed(tasks).await?;
     let runs = fleet.stop().await?;
     check(stage, &ids, &runs, report).await?;

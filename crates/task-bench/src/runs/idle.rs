@@ -12,7 +12,8 @@ use crate::{
 
 /// Workers that have nothing to do, after they have done something.
 pub(crate) async fn run(stage: &Stage, run: &cli::Idle, report: &mut Report) -> anyhow::Result<()> {
-    let crew = Crew { processes: 1, instances: run.workers, concurrency: 64, tasks: run.tasks };
+    let crew =
+        Crew { processes: 1, orchestrated: false, instances: run.workers, concurrency: 64, tasks: run.tasks };
     let fleet = Fleet::start(stage, crew)?;
     stage.workers(run.workers as usize).await?;
     let ids = drain::fill(stage, run.tasks).await?;

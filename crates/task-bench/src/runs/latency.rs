@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use task_core::TaskId;
+
 use crate::{
     check::check,
     cli,
@@ -13,14 +15,13 @@ use crate::{
 
 /// One task at a time on an idle system.
 pub(crate) async fn run(stage: &Stage, run: &cli::Latency, report: &mut Report) -> anyhow::Result<()> {
-    let crew = Crew { processes: 1, instances: 1, concurrency: 1, tasks: run.tasks };
+    let crew = Crew { processes: 1, orchestrated: false, instances: 1, concurrency: 1, tasks: 2 * run.tasks };
     let fleet = Fleet::start(stage, crew)?;
     stage.workers(1).await?;
     let (mut starts, mut results, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let before = stage.used().await?;
     for n in 0..run.tasks {
-        // the worker is to be idle again, and not always after the same time
-        tokio::time::sleep(Duration::from_micros(2000 + n * 7919 % 3000)).await;
+        idle(n).await;
         let called = now();
         let enqueue = stage.queue.enqueue(Noop::new(n)).options(|_| stage.options());
         let handle = enqueue.await?;
@@ -49,7 +50,32 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Latency, report: &mut Report) 
     if let Some(rss) = largest_rss(&fleet.pids()) {
         report.set("worker_rss_bytes", rss as f64);
     }
+    ids.extend(alone(stage, run.tasks, report).await?);
     let runs = fleet.stop().await?;
     check(stage, &ids, &runs, report).await?;
     Ok(())
+}
+
+/// Until the worker is idle again, and not always after the same time.
+async fn idle(n: u64) {
+    tokio::time::sleep(Duration::from_micros(2000 + n * 7919 % 3000)).await;
+}
+
+/// The same without anybody who waits for a result: what is sent besides the enqueues is the worker's.
+async fn alone(stage: &Stage, tasks: u64, report: &mut Report) -> anyhow::Result<Vec<TaskId>> {
+    let (mut ids, before) = (Vec::new(), stage.used().await?);
+    for n in tasks..2 * tasks {
+        idle(n).await;
+        let enqueue = stage.queue.enqueue(Noop::new(n)).options(|_| stage.options());
+        ids.push(enqueue.await?.id().clone());
+    }
+    idle(0).await;
+    if let (Some(before), Some(after)) = (before, stage.used().await?) {
+        let of_worker = |calls: u64| (calls - tasks) as f64 / tasks as f64;
+        report.set("worker_scripts_per_task", of_worker(after.scripts - before.scripts));
+        // and the pop that wakes it
+        report.set("worker_calls_per_task", of_worker(after.calls - before.calls));
+    }
+    stage.completed(2 * tasks).await?;
+    Ok(ids)
 }

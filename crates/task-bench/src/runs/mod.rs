@@ -5,6 +5,7 @@ pub(crate) mod delayed;
 pub(crate) mod drain;
 pub(crate) mod enqueue;
 pub(crate) mod goals;
+pub(crate) mod held;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod limit;

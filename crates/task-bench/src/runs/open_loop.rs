@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use task_core::{TaskId, TaskOptions, TaskQueue};
+use task_core::{Command, Queue as _, TaskId, TaskOptions, TaskQueue};
 
 use super::drain;
 use crate::{
@@ -16,7 +16,9 @@ use crate::{
 
 const PRODUCERS: u64 = 2;
 
-/// Tasks come in when their time is there, from two producers, whether or not the workers follow.
+/// Tasks come in when their time is there, from two producers, whether or not the workers follow, which an orchestrator
+/// keeps. A producer is a task of this process with connections of its own. How late a task starts counts from when it was
+/// due, so what a producer that is late itself adds is in it; how much that is stands beside it.
 pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report) -> anyhow::Result<()> {
     let rate = match run.rate {
         Some(rate) => rate as f64,
@@ -38,9 +40,11 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
         let numbers: Vec<u64> = (producer..run.tasks).step_by(PRODUCERS as usize).collect();
         producers.spawn(produce(queue, own.options(), numbers, start, rate));
     }
-    let mut ids: Vec<(u64, TaskId)> = Vec::new();
+    let (mut ids, mut sent_late): (Vec<(u64, TaskId)>, Vec<f64>) = (Vec::new(), Vec::new());
     while let Some(produced) = producers.join_next().await {
-        ids.extend(produced??);
+        let (its_ids, late) = produced??;
+        ids.extend(its_ids);
+        sent_late.extend(late);
     }
     let enqueued = now();
     own.completed(run.tasks).await?;
@@ -59,12 +63,21 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     let (p50, p99) = p50_p99(&mut seen.iter().map(late).collect::<Vec<f64>>());
     report.set("p50_ms", p50);
     report.set("p99_ms", p99);
+    let (p50, p99) = p50_p99(&mut sent_late);
+    report.set("sent_late_p50_ms", p50);
+    report.set("sent_late_p99_ms", p99);
     report.set("tasks_per_s", drain::rate(seen.iter().map(|(record, _)| record)));
     Ok(())
 }
 
 fn crew(run: &cli::OpenLoop) -> Crew {
-    Crew { processes: run.workers, instances: 1, concurrency: run.concurrency, tasks: run.tasks }
+    Crew {
+        processes: run.workers,
+        orchestrated: true,
+        instances: 1,
+        concurrency: run.concurrency,
+        tasks: run.tasks,
+    }
 }
 
 /// When a task is to be enqueued, in nanoseconds from the start.
@@ -72,18 +85,20 @@ fn due(number: u64, rate: f64) -> u64 {
     (number as f64 / rate * 1e9) as u64
 }
 
+/// Enqueues these; answers their ids, and how late each call was made, in milliseconds.
 async fn produce(
     queue: TaskQueue,
     options: TaskOptions,
     numbers: Vec<u64>,
     start: u64,
     rate: f64,
-) -> anyhow::Result<Vec<(u64, TaskId)>> {
-    let mut ids = Vec::with_capacity(numbers.len());
+) -> anyhow::Result<(Vec<(u64, TaskId)>, Vec<f64>)> {
+    let (mut ids, mut late) = (Vec::with_capacity(numbers.len()), Vec::with_capacity(numbers.len()));
     let mut sent = FuturesUnordered::new();
     let mut numbers = numbers.into_iter().peekable();
     while numbers.peek().is_some() || !sent.is_empty() {
         while let Some(number) = numbers.next_if(|number| start + due(*number, rate) <= now()) {
+            late.push(now().saturating_sub(start + due(number, rate)) as f64 / 1e6);
             let enqueue = queue.enqueue(Noop::new(number)).options(|_| options.clone());
             sent.push(async move { anyhow::Ok((number, enqueue.await?.id().clone())) });
         }
@@ -94,13 +109,16 @@ async fn produce(
             () = tokio::time::sleep(Duration::from_nanos(next.unwrap_or(0))), if next.is_some() => {}
         }
     }
-    Ok(ids)
+    Ok((ids, late))
 }
 
-/// How fast these workers empty a full queue.
+/// How fast these workers empty a full queue, from when all are there.
 async fn drain_rate(stage: &Stage, run: &cli::OpenLoop) -> anyhow::Result<f64> {
+    stage.queue.control(&stage.name, Command::Pause).await?;
     let ids = drain::fill(stage, run.tasks).await?;
     let fleet = Fleet::start(stage, crew(run))?;
+    stage.workers(run.workers as usize).await?;
+    stage.queue.control(&stage.name, Command::Resume).await?;
     stage.completed(run.tasks).await?;
     fleet.stop().await?;
     Ok(drain::rate(stage.records(&ids).await?.iter()))

@@ -1,29 +1,30 @@
+//! The goals, and the runs that they are measured by.
+
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use serde_json::Value;
-use tokio::process::Command;
 
-use crate::cli;
+/// What the runs of a round reported, by their names.
+pub(super) type Reports = BTreeMap<&'static str, Value>;
 
 /// A goal: what is measured, by which run, and what it has to be.
-struct Goal {
-    number: u8,
-    what: &'static str,
-    figure: Figure,
-    /// The least or the most that it may be.
-    bound: Bound,
-    unit: &'static str,
+pub(super) struct Goal {
+    pub(super) number: u8,
+    pub(super) what: &'static str,
+    pub(super) figure: Figure,
+    pub(super) bound: Bound,
+    pub(super) unit: &'static str,
 }
 
 /// What is taken out of the reports of a round.
-enum Figure {
+pub(super) enum Figure {
     Of(&'static str, &'static str),
     /// The first by the second.
     Ratio((&'static str, &'static str), (&'static str, &'static str)),
 }
 
-enum Bound {
+/// The least or the most that a figure may be.
+pub(super) enum Bound {
     Least(f64),
     Most(f64),
     /// Shown for comparison alone.
@@ -34,7 +35,7 @@ use Bound::{Least, Most};
 use Figure::{Of, Ratio};
 
 /// The runs of a round, by the names that the goals call them; `{n}` stands for the number of tasks.
-const RUNS: &[(&str, &str)] = &[
+pub(super) const RUNS: &[(&str, &str)] = &[
     ("limit", "limit --private-redis none --tasks {n}"),
     ("drain", "drain --private-redis none --tasks {n}"),
     ("one", "drain --private-redis none --tasks 5000 --concurrency 1"),
@@ -45,16 +46,18 @@ const RUNS: &[(&str, &str)] = &[
     ("over", "open-loop --private-redis none --percent 110"),
     ("few", "drain --private-redis none --tasks 10000"),
     ("far", "drain --private-redis none --tasks {n} --delay-ms 1"),
+    ("tls", "drain --private-redis none --tasks {n} --delay-ms 0.5 --tls"),
+    ("held", "held --private-redis none"),
     ("everysec", "drain --private-redis everysec --tasks {n}"),
     ("always", "drain --private-redis always --tasks {n}"),
     ("enqueue everysec", "enqueue --private-redis everysec --tasks {n}"),
-    ("enqueue always", "enqueue --private-redis always --tasks 20000"),
+    ("enqueue always", "enqueue --private-redis always --tasks {n}"),
     ("memory", "drain --queue memory: --tasks {n}"),
     ("enqueue memory", "enqueue --queue memory: --tasks {n}"),
 ];
 
 /// What takes long, or whose figures differ little from one time to the next: once is enough.
-const ONCE: &[(&str, &str)] = &[
+pub(super) const ONCE: &[(&str, &str)] = &[
     ("idle", "idle --private-redis none"),
     ("thousand", "idle --private-redis none --workers 1000"),
     ("many", "drain --private-redis none --tasks 1000000"),
@@ -62,7 +65,7 @@ const ONCE: &[(&str, &str)] = &[
     ("soak", "soak --private-redis none"),
 ];
 
-const GOALS: &[Goal] = &[
+pub(super) const GOALS: &[Goal] = &[
     goal(
         1,
         "drain, of the limit",
@@ -87,6 +90,14 @@ const GOALS: &[Goal] = &[
         "round trips a task, one at a time, under backlog",
         Of("one", "round_trips_per_task"),
         Most(1.05),
+        "",
+    ),
+    goal(2, "scripts a task, in an idle system", Of("latency", "worker_scripts_per_task"), Most(2.05), ""),
+    goal(
+        2,
+        "round trips a task, in an idle system: and what wakes it",
+        Of("latency", "worker_calls_per_task"),
+        Bound::None,
         "",
     ),
     goal(
@@ -131,6 +142,7 @@ const GOALS: &[Goal] = &[
         Least(0.9),
         "×",
     ),
+    goal(5, "the last 1 % of a drain, of its share", Of("drain", "last_percent"), Most(1.0), "×"),
     goal(
         6,
         "drain of 1,000,000, of 10,000",
@@ -145,6 +157,7 @@ const GOALS: &[Goal] = &[
     goal(7, "a pending task in Redis", Of("drain", "bytes_per_pending"), Most(350.0), "bytes"),
     goal(7, "a finished task in Redis", Of("drain", "bytes_per_finished"), Most(350.0), "bytes"),
     goal(7, "RSS of an idle worker", Of("idle", "worker_rss_bytes"), Most(12e6), "bytes"),
+    goal(7, "RSS of a claimed task", Of("held", "worker_rss_bytes_per_held"), Most(2048.0), "bytes"),
     goal(
         7,
         "worker's RSS in ten minutes, late by early",
@@ -166,10 +179,31 @@ const GOALS: &[Goal] = &[
         Least(0.8),
         "×",
     ),
+    goal(8, "drain with 1 ms more a round trip and TLS", Of("tls", "tasks_per_s"), Least(60_000.0), "/s"),
+    goal(9, "syncs of the disk, one after the other", Of("always", "fsyncs_per_s"), Bound::None, "/s"),
+    goal(9, "drain, no AOF", Of("drain", "tasks_per_s"), Bound::None, "/s"),
     goal(9, "drain, AOF everysec", Of("everysec", "tasks_per_s"), Bound::None, "/s"),
     goal(9, "drain, AOF always", Of("always", "tasks_per_s"), Bound::None, "/s"),
+    goal(9, "one enqueue at a time, no AOF", Of("enqueue", "one_at_a_time_per_s"), Bound::None, "/s"),
+    goal(
+        9,
+        "one enqueue at a time, AOF everysec",
+        Of("enqueue everysec", "one_at_a_time_per_s"),
+        Bound::None,
+        "/s",
+    ),
+    goal(
+        9,
+        "one enqueue at a time, AOF always",
+        Of("enqueue always", "one_at_a_time_per_s"),
+        Bound::None,
+        "/s",
+    ),
+    goal(9, "64 callers, no AOF", Of("enqueue", "callers_per_s"), Bound::None, "/s"),
     goal(9, "64 callers, AOF everysec", Of("enqueue everysec", "callers_per_s"), Bound::None, "/s"),
     goal(9, "64 callers, AOF always", Of("enqueue always", "callers_per_s"), Bound::None, "/s"),
+    goal(9, "enqueue_many, AOF everysec", Of("enqueue everysec", "tasks_per_s"), Bound::None, "/s"),
+    goal(9, "enqueue_many, AOF always", Of("enqueue always", "tasks_per_s"), Bound::None, "/s"),
     goal(10, "memory queue, drain", Of("memory", "tasks_per_s"), Least(500_000.0), "/s"),
     goal(10, "memory queue, enqueue_many", Of("enqueue memory", "tasks_per_s"), Bound::None, "/s"),
 ];
@@ -178,71 +212,23 @@ const fn goal(number: u8, what: &'static str, figure: Figure, bound: Bound, unit
     Goal { number, what, figure, bound, unit }
 }
 
-/// Every run in turn, as often as there are rounds, and a table of the goals: medians, and from the least to the most.
-pub(crate) async fn run(run: &cli::Goals) -> anyhow::Result<()> {
-    let mut rounds: Vec<BTreeMap<&str, Value>> = Vec::new();
-    for round in 0..run.rounds {
-        let mut reports = BTreeMap::new();
-        let once = if round == 0 && !run.short { ONCE } else { &[] };
-        for (name, args) in RUNS.iter().chain(once) {
-            eprintln!("round {} of {}: {name}", round + 1, run.rounds);
-            reports.insert(*name, report(&args.replace("{n}", &run.tasks.to_string())).await?);
-        }
-        rounds.push(reports);
-    }
-    println!("| goal | what | is to be | is (from – to) | |\n|---|---|---|---|---|");
-    for goal in GOALS {
-        let mut values: Vec<f64> = rounds.iter().filter_map(|reports| goal.figure.of(reports)).collect();
-        values.sort_by(f64::total_cmp);
-        let Some(median) = values.get(values.len() / 2) else { continue };
-        let (least, most) = (values[0], values[values.len() - 1]);
-        let (to_be, verdict) = match goal.bound {
-            Least(bound) => {
-                (format!("≥ {}", shown(bound)), if *median >= bound { "met" } else { "**missed**" })
-            }
-            Most(bound) => {
-                (format!("≤ {}", shown(bound)), if *median <= bound { "met" } else { "**missed**" })
-            }
-            Bound::None => (String::new(), ""),
-        };
-        let Goal { number, what, unit, .. } = goal;
-        let range =
-            if values.len() > 1 { format!(" ({} – {})", shown(least), shown(most)) } else { String::new() };
-        println!("| {number} | {what} | {to_be} | {} {unit}{range} | {verdict} |", shown(*median));
-    }
-    Ok(())
-}
-
-/// What a run of this program reports; that it was exact is its exit code.
-async fn report(args: &str) -> anyhow::Result<Value> {
-    let mut command = Command::new(std::env::current_exe()?);
-    let output = command.args(args.split(' ')).arg("--json").kill_on_drop(true).output().await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "`task-bench {args}` ended with {}: {said}", output.status);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("the report of `task-bench {args}`"))
-}
-
 impl Figure {
-    fn of(&self, reports: &BTreeMap<&str, Value>) -> Option<f64> {
+    /// The runs that it needs.
+    pub(super) fn runs(&self) -> Vec<&'static str> {
+        match self {
+            Of(run, _) => vec![run],
+            Ratio((of, _), (by, _)) => vec![of, by],
+        }
+    }
+
+    /// `None` while one of them is missing.
+    pub(super) fn of(&self, reports: &Reports) -> Option<f64> {
         let figure = |(run, name): &(&str, &str)| reports.get(run)?.get(name)?.as_f64();
         match self {
             Of(run, name) => figure(&(run, name)),
             Ratio(of, by) => Some(figure(of)? / figure(by)?),
         }
     }
-}
-
-/// Three digits are more than a noisy machine gives.
-fn shown(value: f64) -> String {
-    if value >= 1000.0 {
-        let thousands = (value / 1000.0).round() as u64;
-        return if thousands >= 1000 {
-            format!("{:.1} million", value / 1e6)
-        } else {
-            format!("{thousands},000")
-        };
-    }
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
 #[cfg(test)]
@@ -253,21 +239,17 @@ mod tests {
     fn every_goal_is_of_runs_that_are_made() {
         let made: Vec<&str> = RUNS.iter().chain(ONCE).map(|(name, _)| *name).collect();
         for Goal { what, figure, .. } in GOALS {
-            let runs = match figure {
-                Of(run, _) => vec![*run],
-                Ratio((of, _), (by, _)) => vec![*of, *by],
-            };
-            assert!(runs.iter().all(|run| made.contains(run)), "{what}");
+            assert!(figure.runs().iter().all(|run| made.contains(run)), "{what}");
         }
     }
 
     #[test]
-    fn a_figure_is_a_ratio_of_one_round() {
+    fn a_figure_is_a_ratio_of_one_round_and_none_while_half_of_it_is_missing() {
         let report = |rate: f64| serde_json::json!({ "tasks_per_s": rate });
-        let reports = BTreeMap::from([("drain", report(60.0)), ("limit", report(100.0))]);
+        let mut reports = Reports::from([("drain", report(60.0))]);
+        assert_eq!(GOALS[0].figure.of(&reports), None);
+        reports.insert("limit", report(100.0));
         assert_eq!(GOALS[0].figure.of(&reports), Some(0.6));
         assert_eq!(Of("drain", "p50_ms").of(&reports), None);
-        let texts = [0.6, 123.4, 41_266.0, 12e6].map(shown);
-        assert_eq!(texts, ["0.60", "123", "41,000", "12.0 million"]);
     }
 }
