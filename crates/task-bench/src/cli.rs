@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 
     /// Everything takes so many milliseconds longer in each direction on its way to the private Redis and back; 0.5 is one
     /// more a round trip.
-    #[arg(long, global = true, value_name = "MS", default_value_t = 0.0, requires = "private_redis")]
+    #[arg(long, global = true, value_name = "MS", default_value_t = 0.0, value_parser = milliseconds, requires = "private_redis")]
     pub(crate) delay_ms: f64,
 
     /// The private Redis is spoken to by TLS; openssl makes its certificate.
@@ -249,4 +249,9 @@ pub(crate) struct Worker {
     /// The folder to write to at the end how often each task ran.
     #[arg(long)]
     pub(crate) runs: PathBuf,
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|ms| (0.0..=60_000.0).contains(ms));
+    number.ok_or_else(|| "it is a number from 0 to 60000".to_owned())
 }
