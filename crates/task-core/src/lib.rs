@@ -51,6 +51,7 @@ mod queue_error;
 mod result;
 mod result_error;
 mod retry;
+mod room;
 mod status;
 mod timestamp;
 mod transcode;

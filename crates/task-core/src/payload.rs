@@ -4,7 +4,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use crate::error::BoxError;
+use crate::{error::BoxError, room};
 
 /// How deep params and results may be nested.
 pub const MAX_DEPTH: usize = 128;
@@ -45,8 +45,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Payload for T {
 /// If the value can't be written: a map whose keys are no strings is fine, a type that serde refuses is not, nor one
 /// that is nested deeper than [`MAX_DEPTH`].
 pub fn encode(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, BoxError> {
-    let mut bytes = Vec::with_capacity(64);
-    value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable())?;
+    let (bytes, written) = room::filled(|bytes| {
+        value.serialize(&mut rmp_serde::Serializer::new(bytes).with_struct_map().with_human_readable())
+    });
+    written?;
     check_depth(&bytes)?;
     Ok(bytes)
 }
@@ -62,6 +64,9 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
 }
 
 fn check_depth(bytes: &[u8]) -> Result<(), BoxError> {
+    if bytes.len() < MAX_DEPTH {
+        return Ok(()); // each level takes a byte
+    }
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     deserializer.set_max_depth(MAX_DEPTH);
     match <IgnoredAny as serde::Deserialize>::deserialize(&mut deserializer) {

@@ -114,14 +114,21 @@ impl ResultMessage {
     /// anything but a value. `due_at` of a retry is `now` plus its delay. This is the law that every backend follows.
     #[must_use]
     pub fn settled(mut self, outcome: &Outcome, now: Timestamp) -> Self {
+        self.settle(outcome.clone(), now);
+        self
+    }
+
+    /// The same in place.
+    pub fn settle(&mut self, outcome: Outcome, now: Timestamp) {
         use crate::FailureKind as Kind;
-        let failed = |error: &Failure, this: &mut Self| {
-            this.failures += 1;
-            this.remember(AttemptError::new(this.attempts, now, this.worker.clone(), error.clone()));
+        let cancelled = self.cancel_requested && !matches!(outcome, Outcome::Completed { .. });
+        self.due_at = match &outcome {
+            Outcome::Retry { delay, .. } if !cancelled => Some(now + *delay),
+            _ => None,
         };
-        let (status, error) = match outcome {
+        (self.status, self.error) = match outcome {
             Outcome::Completed { result } => {
-                self.result = Some(result.clone());
+                self.result = Some(result);
                 (TaskStatus::Completed, None)
             }
             Outcome::Skipped { reason } => (TaskStatus::Skipped, Some(Failure::new(Kind::Skipped, reason))),
@@ -129,12 +136,12 @@ impl ResultMessage {
                 (TaskStatus::Cancelled, Some(Failure::new(Kind::Cancelled, reason)))
             }
             Outcome::Failed { error } => {
-                failed(error, &mut self);
-                (TaskStatus::Failed, Some(error.clone()))
+                self.note_failure(&error, now);
+                (TaskStatus::Failed, Some(error))
             }
             Outcome::Retry { error, .. } => {
-                failed(error, &mut self);
-                (TaskStatus::Retry, Some(error.clone()))
+                self.note_failure(&error, now);
+                (TaskStatus::Retry, Some(error))
             }
             Outcome::Released => {
                 self.releases += 1;
@@ -147,21 +154,21 @@ impl ResultMessage {
                 (TaskStatus::Pending, None)
             }
         };
-        (self.status, self.error) = (status, error);
-        if self.cancel_requested && status != TaskStatus::Completed && status != TaskStatus::Cancelled {
+        if cancelled && self.status != TaskStatus::Cancelled {
             self.status = TaskStatus::Cancelled;
             self.error = Some(Failure::new(Kind::Cancelled, "cancelled while it ran"));
         }
-        self.due_at = match outcome {
-            Outcome::Retry { delay, .. } if self.status == TaskStatus::Retry => Some(now + *delay),
-            _ => None,
-        };
-        self.progress = self.progress.filter(|_| self.status.is_final());
         if self.status.is_final() {
             self.finished_at = Some(now);
             self.cancel_requested = false;
+        } else {
+            self.progress = None;
         }
-        self
+    }
+
+    fn note_failure(&mut self, error: &Failure, now: Timestamp) {
+        self.failures += 1;
+        self.remember(AttemptError::new(self.attempts, now, self.worker.clone(), error.clone()));
     }
 
     /// Appends to the history, which keeps the last [`AttemptError::KEPT`].

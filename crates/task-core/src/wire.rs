@@ -4,14 +4,15 @@
 //! of one or two letters. What is absent has its default; what is unknown is passed over, so that fields can be added.
 //! Id and queue are not in it: the store knows them. docs/wire.md documents it for other languages.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttemptError, Failure, FailureKind, Moment, Name, Progress, Reserved, ResultMessage, RetryPolicy, TaskId,
-    TaskMessage, TaskStatus, Timestamp, UniqueKey, UniqueScope, duration::LONGEST, timestamp::millis,
+    AttemptError, Failure, FailureKind, InvalidName, Moment, Name, Progress, Reserved, ResultMessage,
+    RetryPolicy, TaskId, TaskMessage, TaskStatus, Timestamp, UniqueKey, UniqueScope, duration::LONGEST, room,
+    timestamp::millis,
 };
 
 /// A stored record that can't be read.
@@ -42,7 +43,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Serialize, Deserialize)]
 struct Message<'a> {
     #[serde(rename = "n")]
-    name: Name,
+    name: &'a str,
     #[serde(rename = "p", with = "serde_bytes", borrow)]
     params: &'a [u8],
     #[serde(rename = "e", default, skip_serializing_if = "is_default")]
@@ -55,8 +56,8 @@ struct Message<'a> {
     expires_in: Option<u64>,
     #[serde(rename = "xa", default, skip_serializing_if = "is_default")]
     expires_at: Option<u64>,
-    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
-    unique: Option<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "is_default", borrow)]
+    unique: Option<&'a str>,
     #[serde(rename = "uq", default, skip_serializing_if = "is_default")]
     unique_in_queue: bool,
     #[serde(rename = "r", default, skip_serializing_if = "is_default")]
@@ -68,25 +69,25 @@ struct Message<'a> {
     #[serde(rename = "k", default, skip_serializing_if = "is_default")]
     retention: Option<u64>,
     #[serde(rename = "h", default, skip_serializing_if = "is_default")]
-    headers: BTreeMap<String, String>,
+    headers: Cow<'a, BTreeMap<String, String>>,
     #[serde(rename = "pa", default, skip_serializing_if = "is_default")]
     parent: Option<TaskId>,
     #[serde(rename = "ro", default, skip_serializing_if = "is_default")]
     root: Option<TaskId>,
-    #[serde(rename = "tr", default, skip_serializing_if = "is_default")]
-    trace: Option<String>,
-    #[serde(rename = "ok", default, skip_serializing_if = "is_default")]
-    ordering_key: Option<String>,
-    #[serde(rename = "lk", default, skip_serializing_if = "is_default")]
-    limit_key: Option<String>,
+    #[serde(rename = "tr", default, skip_serializing_if = "is_default", borrow)]
+    trace: Option<&'a str>,
+    #[serde(rename = "ok", default, skip_serializing_if = "is_default", borrow)]
+    ordering_key: Option<&'a str>,
+    #[serde(rename = "lk", default, skip_serializing_if = "is_default", borrow)]
+    limit_key: Option<&'a str>,
     #[serde(rename = "co", default, skip_serializing_if = "is_default")]
     cost: Option<u32>,
     #[serde(rename = "dl", default, skip_serializing_if = "is_default")]
     deadline: Option<u64>,
-    #[serde(rename = "pr", default, skip_serializing_if = "is_default")]
-    payload_ref: Option<String>,
-    #[serde(rename = "te", default, skip_serializing_if = "is_default")]
-    tenant: Option<String>,
+    #[serde(rename = "pr", default, skip_serializing_if = "is_default", borrow)]
+    payload_ref: Option<&'a str>,
+    #[serde(rename = "te", default, skip_serializing_if = "is_default", borrow)]
+    tenant: Option<&'a str>,
     #[serde(rename = "sh", default, skip_serializing_if = "is_default")]
     schema_hash: Option<u64>,
 }
@@ -103,33 +104,32 @@ impl TaskMessage {
             _ => None,
         };
         let body = Message {
-            name: self.name.clone(),
+            name: self.name.as_str(),
             params: &self.params,
             enqueued_at: self.enqueued_at.map(Timestamp::as_millis),
             start_in: in_(self.start),
             start_at: at(self.start),
             expires_in: in_(self.expires),
             expires_at: at(self.expires),
-            unique: self.unique.as_ref().map(|unique| unique.key.clone()),
+            unique: self.unique.as_ref().map(|unique| unique.key.as_str()),
             unique_in_queue: self.unique.as_ref().is_some_and(|unique| unique.scope == UniqueScope::Queue),
             max_retries: self.max_retries,
             backoff: self.backoff.map(RetryPolicy::to_wire),
             timeout: self.timeout.map(millis),
             retention: self.retention.map(millis),
-            headers: self.headers.clone(),
+            headers: Cow::Borrowed(&self.headers),
             parent: self.parent.clone(),
             root: self.root.clone(),
-            trace: self.trace.clone(),
-            ordering_key: self.reserved.ordering_key.clone(),
-            limit_key: self.reserved.limit_key.clone(),
+            trace: self.trace.as_deref(),
+            ordering_key: self.reserved.ordering_key.as_deref(),
+            limit_key: self.reserved.limit_key.as_deref(),
             cost: self.reserved.cost,
             deadline: self.reserved.deadline.map(Timestamp::as_millis),
-            payload_ref: self.reserved.payload_ref.clone(),
-            tenant: self.reserved.tenant.clone(),
+            payload_ref: self.reserved.payload_ref.as_deref(),
+            tenant: self.reserved.tenant.as_deref(),
             schema_hash: self.reserved.schema_hash,
         };
-        let capacity = PREFIX + self.params.len() + self.name.as_str().len() + 48;
-        write([MESSAGE, VERSION, self.priority, self.max_crashes], capacity, &body)
+        write([MESSAGE, VERSION, self.priority, self.max_crashes], &body)
     }
 
     /// A message out of what the store has of it.
@@ -137,8 +137,19 @@ impl TaskMessage {
     /// # Errors
     /// [`WireError::Newer`] if a newer release wrote it, [`WireError::Damaged`] if it is no message.
     pub fn from_record(queue: Name, id: TaskId, record: &Bytes) -> Result<Self, WireError> {
+        Self::read(queue, id, None, record)
+    }
+
+    /// The same, where its name may be known: what is the same need not be allocated twice.
+    pub(crate) fn read(
+        queue: Name,
+        id: TaskId,
+        name: Option<&Name>,
+        record: &Bytes,
+    ) -> Result<Self, WireError> {
         let (priority, max_crashes, body) = prefix(record, MESSAGE)?;
         let body: Message<'_> = read(body)?;
+        let text = |text: Option<&str>| text.map(str::to_owned);
         let duration = |millis: Option<u64>| millis.map(|n| Duration::from_millis(n).min(LONGEST));
         let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
         let moment = |in_, at| duration(in_).map(Moment::In).or(time(at).map(Moment::At));
@@ -146,29 +157,32 @@ impl TaskMessage {
         Ok(Self {
             id,
             queue,
-            name: body.name,
+            name: match name.filter(|name| **name == body.name) {
+                Some(name) => name.clone(),
+                None => to_name(body.name)?,
+            },
             params: record.slice_ref(body.params),
             priority,
             max_crashes,
             start: moment(body.start_in, body.start_at),
             expires: moment(body.expires_in, body.expires_at),
-            unique: body.unique.map(|key| UniqueKey { key, scope }),
+            unique: text(body.unique).map(|key| UniqueKey { key, scope }),
             max_retries: body.max_retries,
             backoff: body.backoff.map(RetryPolicy::from_wire),
             timeout: duration(body.timeout),
             retention: duration(body.retention),
-            headers: body.headers,
+            headers: body.headers.into_owned(),
             enqueued_at: time(body.enqueued_at),
             parent: body.parent,
             root: body.root,
-            trace: body.trace,
+            trace: text(body.trace),
             reserved: Reserved {
-                ordering_key: body.ordering_key,
-                limit_key: body.limit_key,
+                ordering_key: text(body.ordering_key),
+                limit_key: text(body.limit_key),
                 cost: body.cost,
                 deadline: time(body.deadline),
-                payload_ref: body.payload_ref,
-                tenant: body.tenant,
+                payload_ref: text(body.payload_ref),
+                tenant: text(body.tenant),
                 schema_hash: body.schema_hash,
             },
         })
@@ -178,11 +192,11 @@ impl TaskMessage {
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
     #[serde(rename = "n")]
-    task: Name,
+    task: &'a str,
     #[serde(rename = "v", with = "serde_bytes", borrow, default, skip_serializing_if = "is_default")]
     result: Option<&'a [u8]>,
-    #[serde(rename = "er", default, skip_serializing_if = "is_default")]
-    error: Option<(FailureKind, String)>,
+    #[serde(rename = "er", default, skip_serializing_if = "is_default", borrow)]
+    error: Option<(FailureKind, &'a str)>,
     #[serde(rename = "at", default, skip_serializing_if = "is_default")]
     attempts: u32,
     #[serde(rename = "fa", default, skip_serializing_if = "is_default")]
@@ -201,14 +215,14 @@ struct Record<'a> {
     started_at: Option<u64>,
     #[serde(rename = "f", default, skip_serializing_if = "is_default")]
     finished_at: Option<u64>,
-    #[serde(rename = "w", default, skip_serializing_if = "is_default")]
-    worker: Option<String>,
-    #[serde(rename = "pg", default, skip_serializing_if = "is_default")]
-    progress: Option<(f32, String, u64)>,
+    #[serde(rename = "w", default, skip_serializing_if = "is_default", borrow)]
+    worker: Option<&'a str>,
+    #[serde(rename = "pg", default, skip_serializing_if = "is_default", borrow)]
+    progress: Option<(f32, &'a str, u64)>,
     #[serde(rename = "ca", default, skip_serializing_if = "is_default")]
     cancel_requested: bool,
-    #[serde(rename = "eh", default, skip_serializing_if = "is_default")]
-    errors: Vec<(u32, u64, Option<String>, FailureKind, String)>,
+    #[serde(rename = "eh", default, skip_serializing_if = "is_default", borrow)]
+    errors: Vec<(u32, u64, Option<&'a str>, FailureKind, &'a str)>,
     #[serde(rename = "fp", default, skip_serializing_if = "is_default")]
     fingerprint: u64,
 }
@@ -217,14 +231,14 @@ impl ResultMessage {
     /// The record as it is stored: the bytes `R`, version, status (its place in [`TaskStatus::ALL`]) and 0, then a
     /// MessagePack map.
     pub fn to_record(&self) -> Vec<u8> {
-        let error = |error: &AttemptError| {
-            let failure = &error.failure;
-            (error.attempt, error.at.as_millis(), error.worker.clone(), failure.kind, failure.message.clone())
-        };
+        let errors = self.errors.iter().map(|error| {
+            let (worker, failure) = (error.worker.as_deref(), &error.failure);
+            (error.attempt, error.at.as_millis(), worker, failure.kind, failure.message.as_str())
+        });
         let body = Record {
-            task: self.task.clone(),
+            task: self.task.as_str(),
             result: self.result.as_deref(),
-            error: self.error.as_ref().map(|failure| (failure.kind, failure.message.clone())),
+            error: self.error.as_ref().map(|failure| (failure.kind, failure.message.as_str())),
             attempts: self.attempts,
             failures: self.failures,
             crashes: self.crashes,
@@ -234,14 +248,13 @@ impl ResultMessage {
             due_at: self.due_at.map(Timestamp::as_millis),
             started_at: self.started_at.map(Timestamp::as_millis),
             finished_at: self.finished_at.map(Timestamp::as_millis),
-            worker: self.worker.clone(),
-            progress: self.progress.as_ref().map(|p| (p.fraction, p.note.clone(), p.at.as_millis())),
+            worker: self.worker.as_deref(),
+            progress: self.progress.as_ref().map(|p| (p.fraction, p.note.as_str(), p.at.as_millis())),
             cancel_requested: self.cancel_requested,
-            errors: self.errors.iter().map(error).collect(),
+            errors: errors.collect(),
             fingerprint: self.fingerprint,
         };
-        let capacity = PREFIX + self.result.as_ref().map_or(0, Bytes::len) + self.task.as_str().len() + 80;
-        write([RESULT, VERSION, self.status as u8, 0], capacity, &body)
+        write([RESULT, VERSION, self.status as u8, 0], &body)
     }
 
     /// A record out of what the store has of it.
@@ -254,13 +267,15 @@ impl ResultMessage {
         let status = *TaskStatus::ALL.get(usize::from(status)).ok_or_else(unknown)?;
         let body: Record<'_> = read(body)?;
         let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
+        let text = |text: Option<&str>| text.map(str::to_owned);
         let entry = |(attempt, at, worker, kind, message)| {
-            AttemptError::new(attempt, Timestamp::from_millis(at), worker, Failure::new(kind, message))
+            let failure = Failure::new(kind, message);
+            AttemptError::new(attempt, Timestamp::from_millis(at), text(worker), failure)
         };
         Ok(Self {
             id,
             queue,
-            task: body.task,
+            task: to_name(body.task)?,
             status,
             result: body.result.map(|value| record.slice_ref(value)),
             error: body.error.map(|(kind, message)| Failure::new(kind, message)),
@@ -273,7 +288,7 @@ impl ResultMessage {
             due_at: time(body.due_at),
             started_at: time(body.started_at),
             finished_at: time(body.finished_at),
-            worker: body.worker,
+            worker: text(body.worker),
             progress: body.progress.map(|(f, note, at)| Progress::new(f, note, Timestamp::from_millis(at))),
             cancel_requested: body.cancel_requested,
             errors: body.errors.into_iter().map(entry).collect(),
@@ -282,10 +297,15 @@ impl ResultMessage {
     }
 }
 
-fn write(prefix: [u8; PREFIX], capacity: usize, body: &impl Serialize) -> Vec<u8> {
-    let mut record = Vec::with_capacity(capacity);
-    record.extend_from_slice(&prefix);
-    let written = body.serialize(&mut rmp_serde::Serializer::new(&mut record).with_struct_map());
+fn to_name(name: &str) -> Result<Name, WireError> {
+    name.parse().map_err(|error: InvalidName| WireError::Damaged(error.to_string()))
+}
+
+fn write(prefix: [u8; PREFIX], body: &impl Serialize) -> Vec<u8> {
+    let (record, written) = room::filled(|record| {
+        record.extend_from_slice(&prefix);
+        body.serialize(&mut rmp_serde::Serializer::new(record).with_struct_map())
+    });
     debug_assert!(written.is_ok(), "strings, numbers and bytes into a Vec can't fail: {written:?}");
     record
 }

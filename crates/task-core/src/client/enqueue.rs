@@ -124,8 +124,9 @@ impl<T> IntoFuture for Enqueue<T> {
         // inside, nothing depends on `T`, so that this future is 'static whatever `T` is
         let sent = async move {
             let message = message?;
-            let (id, new) = queue.send_one(message.clone(), fresh).await?;
-            Ok((queue, message.queue, id, new))
+            let name = message.queue.clone();
+            let (id, new) = queue.send_one(message, fresh).await?;
+            Ok((queue, name, id, new))
         };
         Box::pin(
             async move { sent.await.map(|(queue, name, id, new)| TaskHandle::new(queue, name, id, new)) },

@@ -131,12 +131,14 @@ impl TaskQueue {
             let params = self.checked(P::NAME, params.to_bytes())?;
             messages.push(TaskMessage::new(TaskId::new(), P::NAME, params, P::options())?);
         }
-        let answers = self.enqueue_messages(messages.clone()).await?;
-        let handle = |(message, answer): (&TaskMessage, Result<Enqueued, QueueError>)| {
-            self.handle_of(message, true, answer?)
-                .map(|(id, new)| TaskHandle::new(self.clone(), message.queue.clone(), id, new))
+        let sent: Vec<_> =
+            messages.iter().map(|message| (message.id.clone(), message.queue.clone())).collect();
+        let answers = self.enqueue_messages(messages).await?;
+        let handle = |((id, queue), answer): ((TaskId, Name), Result<Enqueued, QueueError>)| {
+            let (id, new) = handle_of(id, &queue, true, answer?)?;
+            Ok(TaskHandle::new(self.clone(), queue, id, new))
         };
-        messages.iter().zip(answers).map(handle).collect()
+        sent.into_iter().zip(answers).map(handle).collect()
     }
 
     /// Messages as they are, in as few calls as possible; an answer for each, in their order. This is what importers
@@ -150,6 +152,7 @@ impl TaskQueue {
     ) -> Result<Vec<Result<Enqueued, QueueError>>, QueueError> {
         let mut answers: Vec<Option<Result<Enqueued, QueueError>>> = Vec::new();
         answers.resize_with(messages.len(), || None);
+        let ids: Vec<TaskId> = messages.iter().map(|message| message.id.clone()).collect();
         let mut by_queue: Vec<(Name, Vec<usize>)> = Vec::new();
         for (place, message) in messages.iter().enumerate() {
             if let Err(error) = check_size(&message.name, message.params.len(), self.payload_limit()) {
@@ -168,6 +171,7 @@ impl TaskQueue {
         }
         let mut gave_up: Option<QueueError> = None;
         // four at a time keep a connection busy and bound what is on the way
+        let mut messages: Vec<Option<TaskMessage>> = messages.into_iter().map(Some).collect();
         for group in batches.chunks(4) {
             if let Some(error) = &gave_up {
                 // a queue that was away for a whole deadline is not waited for once more for each batch
@@ -177,7 +181,7 @@ impl TaskQueue {
                 continue;
             }
             let sending = group.iter().map(|(queue, places)| {
-                let batch = places.iter().map(|place| messages[*place].clone()).collect();
+                let batch = places.iter().filter_map(|place| messages[*place].take()).collect();
                 (self.0.send)(Batch::new(queue.clone(), batch), Instant::now())
             });
             for (reply, (_, places)) in join_all(sending).await.into_iter().zip(group) {
@@ -189,7 +193,7 @@ impl TaskQueue {
                     }
                     Err(error) => {
                         for place in places {
-                            answers[*place] = Some(Err(of_message(error.shared(), &messages[*place])));
+                            answers[*place] = Some(Err(of_message(error.shared(), &ids[*place])));
                         }
                         gave_up = Some(error).filter(QueueError::is_transient).or(gave_up);
                     }
@@ -220,31 +224,12 @@ impl TaskQueue {
         message: TaskMessage,
         fresh: bool,
     ) -> Result<(TaskId, bool), QueueError> {
-        let reply = self.0.gather.enqueue(message.clone(), &self.0.send).await;
-        let mut reply = reply.map_err(|error| of_message(error, &message))?;
+        let (id, queue) = (message.id.clone(), message.queue.clone());
+        let reply = self.0.gather.enqueue(message, &self.0.send).await;
+        let mut reply = reply.map_err(|error| of_message(error, &id))?;
         let answer =
             reply.answers.pop().ok_or_else(|| QueueError::Corrupt("the backend gave no answer".into()))?;
-        self.handle_of(&message, fresh, answer)
-    }
-
-    /// The id to hand out for a message that was answered so, and whether this call brought it in.
-    fn handle_of(
-        &self,
-        message: &TaskMessage,
-        fresh: bool,
-        answer: Enqueued,
-    ) -> Result<(TaskId, bool), QueueError> {
-        match answer {
-            Enqueued::Queued => Ok((message.id.clone(), true)),
-            // a fresh id that is there came in by this very call, whose first answer was lost
-            Enqueued::Exists { same: true, .. } => Ok((message.id.clone(), fresh)),
-            Enqueued::Exists { status, .. } if status.is_final() => {
-                Err(QueueError::AlreadyThere { id: message.id.clone(), status })
-            }
-            Enqueued::Exists { .. } => Err(QueueError::Conflict(message.id.clone())),
-            Enqueued::DuplicateOf(owner) => Ok((owner, false)),
-            Enqueued::Full => Err(QueueError::Full(message.queue.clone())),
-        }
+        handle_of(id, &queue, fresh, answer)
     }
 
     fn checked(&self, name: &str, params: Result<Vec<u8>, BoxError>) -> Result<Vec<u8>, QueueError> {
@@ -263,6 +248,19 @@ impl TaskQueue {
         resend(Instant::now(), self.0.limits.deadline, call).await.map_err(|gave_up| match gave_up {
             GaveUp::NotSent(error) | GaveUp::Unknown(error) | GaveUp::Refused(error) => error,
         })
+    }
+}
+
+/// The id to hand out for a message that was answered so, and whether this call brought it in.
+fn handle_of(id: TaskId, queue: &Name, fresh: bool, answer: Enqueued) -> Result<(TaskId, bool), QueueError> {
+    match answer {
+        Enqueued::Queued => Ok((id, true)),
+        // a fresh id that is there came in by this very call, whose first answer was lost
+        Enqueued::Exists { same: true, .. } => Ok((id, fresh)),
+        Enqueued::Exists { status, .. } if status.is_final() => Err(QueueError::AlreadyThere { id, status }),
+        Enqueued::Exists { .. } => Err(QueueError::Conflict(id)),
+        Enqueued::DuplicateOf(owner) => Ok((owner, false)),
+        Enqueued::Full => Err(QueueError::Full(queue.clone())),
     }
 }
 
@@ -309,11 +307,9 @@ async fn send(
 }
 
 /// The error of a whole batch, as it is told of one of its messages.
-fn of_message(error: QueueError, message: &TaskMessage) -> QueueError {
+fn of_message(error: QueueError, id: &TaskId) -> QueueError {
     match error {
-        QueueError::OutcomeUnknown { source, .. } => {
-            QueueError::OutcomeUnknown { id: message.id.clone(), source }
-        }
+        QueueError::OutcomeUnknown { source, .. } => QueueError::OutcomeUnknown { id: id.clone(), source },
         other => other,
     }
 }

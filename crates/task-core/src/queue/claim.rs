@@ -136,7 +136,8 @@ pub struct Delivery {
 impl Delivery {
     /// A task with its stored message and its record; both say which one.
     pub fn new(token: Token, stored: Bytes, record: ResultMessage) -> Self {
-        let message = TaskMessage::from_record(record.queue.clone(), record.id.clone(), &stored);
+        let (queue, id, name) = (record.queue.clone(), record.id.clone(), Some(&record.task));
+        let message = TaskMessage::read(queue, id, name, &stored);
         Self::with_message(token, stored, message, record)
     }
 

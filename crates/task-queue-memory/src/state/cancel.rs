@@ -36,9 +36,9 @@ impl Apply for Cancel {
 impl State {
     /// PENDING or RETRY to CANCELLED.
     pub(super) fn cancel_waiting(&mut self, id: &TaskId, kind: FailureKind, why: &str, now: Timestamp) {
-        let Some(mut live) = self.take_live(id) else { return };
+        let Some(live) = self.take(id) else { return };
         live.settled = None;
         live.record.error = Some(Failure::new(kind, why));
-        self.finish(id.clone(), live, TaskStatus::Cancelled, now);
+        self.finish(id, TaskStatus::Cancelled, now);
     }
 }

@@ -132,8 +132,9 @@ impl State {
     }
 
     fn take_ready(&mut self, claim: &Claim, now: Timestamp) -> Vec<Grant> {
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
         let most = claim.max_tasks.min(Batch::MAX);
+        let mut tasks = Vec::with_capacity(most.min(self.places.ready.len() + self.in_unknown()));
+        let mut bytes = 0;
         // what has expired is looked at, too, so the steps are counted, not the tasks
         for _ in 0..Batch::MAX {
             if tasks.len() == most {
@@ -150,16 +151,16 @@ impl State {
             if bytes > claim.max_bytes && !tasks.is_empty() {
                 break;
             }
-            tasks.extend(self.start(&id, claim, tasks.len(), now));
+            tasks.extend(self.start(id, claim, tasks.len(), now));
         }
         tasks
     }
 
     /// PENDING to RUNNING.
-    pub(super) fn start(&mut self, id: &TaskId, claim: &Claim, nth: usize, now: Timestamp) -> Option<Grant> {
+    pub(super) fn start(&mut self, id: TaskId, claim: &Claim, nth: usize, now: Timestamp) -> Option<Grant> {
         let held = Held { worker: claim.worker, claim: claim.number, nth: u32::try_from(nth).ok()? };
-        let mut live = self.take_live(id)?;
-        (live.expiry, live.settled) = (None, None);
+        let live = self.take(&id)?;
+        live.settled = None;
         live.place = Place::Running(held);
         let record = &mut live.record;
         record.status = TaskStatus::Running;
@@ -169,8 +170,7 @@ impl State {
         record.error = None;
         let grant =
             Grant { token: held.token(), stored: live.terms.stored.clone(), record: live.record.clone() };
-        self.places.running.insert(held, id.clone());
-        self.tasks.insert(id.clone(), super::task::Task::Live(live));
+        self.places.running.insert(held, id);
         Some(grant)
     }
 
@@ -195,6 +195,6 @@ impl State {
     }
 
     pub(super) fn holds_nothing(&self, worker: Incarnation) -> bool {
-        self.places.held(worker).next().is_none()
+        self.places.running.of(worker).next().is_none()
     }
 }

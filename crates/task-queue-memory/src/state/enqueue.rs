@@ -10,28 +10,29 @@ use super::{
 
 /// A task to take in, encoded before the queue is locked.
 #[derive(Clone, Debug)]
-pub struct NewTask {
-    terms: Terms,
-    record: ResultMessage,
-    expires: Option<Timestamp>,
-}
+pub struct NewTask(Box<Live>);
 
 impl NewTask {
     /// A task that is enqueued at `now`, from which its delay and its expiry count.
     pub fn new(mut message: TaskMessage, now: Timestamp) -> Self {
         message.enqueued_at = Some(now);
-        Self {
-            record: ResultMessage::pending(&message, now),
-            expires: message.expires.map(|expires| expires.from(now)),
+        Self(Box::new(Live {
             terms: Terms::new(&message),
-        }
+            record: ResultMessage::pending(&message, now),
+            place: Place::Nowhere,
+            expires: message.expires.map(|expires| expires.from(now)),
+            expiry: None,
+            since: now,
+            settled: None,
+        }))
     }
 }
 
 /// As its message, in which it stands when it was enqueued: all the rest follows from that.
 impl Serialize for NewTask {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (&self.record.queue, &self.record.id, &self.terms.stored).serialize(serializer)
+        let Live { record, terms, .. } = &*self.0;
+        (&record.queue, &record.id, &terms.stored).serialize(serializer)
     }
 }
 
@@ -77,42 +78,34 @@ impl Apply for Enqueue {
 }
 
 impl State {
-    fn enqueue(&mut self, task: NewTask, now: Timestamp) -> Enqueued {
-        if let Some(there) = self.tasks.get(&task.record.id) {
-            let same = there.fingerprint() == task.record.fingerprint;
+    fn enqueue(&mut self, NewTask(mut live): NewTask, now: Timestamp) -> Enqueued {
+        let id = &live.record.id;
+        if let Some(there) = self.tasks.get(id) {
+            let same = there.fingerprint() == live.record.fingerprint;
             return Enqueued::Exists { status: there.status(), same };
         }
-        if let Some(owner) = task.terms.lock.as_ref().and_then(|lock| self.locks.get(lock)) {
+        if let Some(owner) = live.terms.lock.as_ref().and_then(|lock| self.locks.get(lock)) {
             return Enqueued::DuplicateOf(owner.clone());
         }
         if self.limits.waiting.is_some_and(|limit| self.waiting() >= limit) {
             return Enqueued::Full;
         }
-        let id = task.record.id.clone();
-        if let Some(lock) = &task.terms.lock {
+        let id = id.clone();
+        if let Some(lock) = &live.terms.lock {
             self.locks.insert(lock.clone(), id.clone());
         }
         self.totals.enqueued += 1;
         self.enqueued.count(now);
-        let due = task.record.due_at;
-        let mut live = Box::new(Live {
-            terms: task.terms,
-            record: task.record,
-            place: Place::Nowhere,
-            expires: task.expires,
-            expiry: None,
-            since: now,
-            settled: None,
-        });
-        match due {
-            Some(due) => {
-                let key = self.places.key(due);
-                self.places.delayed.insert(key, id.clone());
-                live.place = Place::Delayed(key);
-                self.watch_expiry(&id, &mut live);
-                self.tasks.insert(id, Task::Live(live));
-            }
-            None => self.make_ready(id, live, End::Back, now),
+        let due = live.record.due_at;
+        if let Some(due) = due {
+            let key = self.places.key(due);
+            self.places.delayed.insert(key, id.clone());
+            live.place = Place::Delayed(key);
+            self.places.watch_expiry(&id, &mut live);
+        }
+        self.tasks.insert(id.clone(), Task::Live(live));
+        if due.is_none() {
+            self.make_ready(&id, End::Back, now);
         }
         Enqueued::Queued
     }

@@ -2,19 +2,20 @@
 
 use task_core::{Failure, FailureKind, TaskId, TaskStatus, Timestamp};
 
-use super::{STEP, State, task::Live};
+use super::{STEP, State, places::Places, task::Live};
 
-impl State {
+impl Places {
     /// Enters a task that has not started among those that expire.
     pub(super) fn watch_expiry(&mut self, id: &TaskId, live: &mut Live) {
-        live.expiry = None;
         if let Some(at) = live.expires.filter(|_| live.record.attempts == 0) {
-            let key = self.places.key(at);
-            self.places.expiring.insert(key, id.clone());
+            let key = self.key(at);
+            self.expiring.insert(key, id.clone());
             live.expiry = Some(key);
         }
     }
+}
 
+impl State {
     pub(super) fn expire(&mut self, now: Timestamp) {
         for _ in 0..STEP {
             let Some((_, id)) = self.places.expiring.first_key_value().filter(|(key, _)| key.0 <= now) else {
@@ -26,8 +27,8 @@ impl State {
     }
 
     pub(super) fn expire_one(&mut self, id: &TaskId, now: Timestamp) {
-        let Some(mut live) = self.take_live(id) else { return };
+        let Some(live) = self.take(id) else { return };
         live.record.error = Some(Failure::new(FailureKind::Expired, "expired before its first start"));
-        self.finish(id.clone(), live, TaskStatus::Cancelled, now);
+        self.finish(id, TaskStatus::Cancelled, now);
     }
 }

@@ -139,7 +139,7 @@ impl State {
     pub(super) fn give_back(&mut self, most: usize, now: Timestamp) {
         for _ in 0..most {
             let Some(dying) = self.dying.front().copied() else { return };
-            let held = self.places.held(dying.worker).next_back().map(|(_, id)| id.clone());
+            let held = self.places.running.of(dying.worker).next_back().map(|(_, id)| id.clone());
             match held {
                 Some(id) => self.crash(id, dying.cause, now),
                 None => drop(self.dying.pop_front()),
@@ -152,7 +152,8 @@ impl State {
         let named: HashSet<(u64, &TaskId)> = holds.tasks.iter().map(|(claim, id)| (*claim, id)).collect();
         let unheld = self
             .places
-            .held(worker)
+            .running
+            .of(worker)
             .rev()
             .filter(|(held, id)| held.claim <= holds.up_to && !named.contains(&(held.claim, *id)));
         // the last given first, as those of the dead
@@ -166,31 +167,36 @@ impl State {
     }
 
     fn crash(&mut self, id: TaskId, cause: Cause, now: Timestamp) {
-        let Some(mut live) = self.take_live(&id) else { return };
-        match cause {
-            Cause::Released => self.totals.recovered_released += 1,
-            Cause::LeaseEnded => self.totals.recovered_lease += 1,
-            Cause::EndLost => self.totals.recovered_lost += 1,
-        }
-        self.effects.changed |= live.is_suspect(); // its worker, if it lives, may take others again
-        let record = &mut live.record;
-        record.crashes = record.crashes.saturating_add(1);
-        if record.cancel_requested {
-            record.error = Some(Failure::new(FailureKind::Cancelled, "cancelled while it ran"));
-            return self.finish(id, live, TaskStatus::Cancelled, now);
-        }
-        if record.crashes > u32::from(live.terms.max_crashes) {
-            let times = if record.crashes == 1 { "once".into() } else { format!("{} times", record.crashes) };
+        let Some(live) = self.take(&id) else { return };
+        let was_suspect = live.is_suspect();
+        let crashes = live.record.crashes.saturating_add(1);
+        live.record.crashes = crashes;
+        let end = if live.record.cancel_requested {
+            live.record.error = Some(Failure::new(FailureKind::Cancelled, "cancelled while it ran"));
+            Some(TaskStatus::Cancelled)
+        } else if crashes > u32::from(live.terms.max_crashes) {
+            let times = if crashes == 1 { "once".into() } else { format!("{crashes} times") };
             let died = match cause {
                 Cause::Released | Cause::LeaseEnded => "its worker died under it",
                 Cause::EndLost => "its end was lost, or its worker died under it,",
             };
             let wrong = format!("{died} {times}, and {} are allowed", live.terms.max_crashes);
-            record.error = Some(Failure::new(FailureKind::Crashed, wrong));
-            return self.finish(id, live, TaskStatus::Failed, now);
+            live.record.error = Some(Failure::new(FailureKind::Crashed, wrong));
+            Some(TaskStatus::Failed)
+        } else {
+            (live.record.status, live.record.progress) = (TaskStatus::Pending, None);
+            None
+        };
+        match cause {
+            Cause::Released => self.totals.recovered_released += 1,
+            Cause::LeaseEnded => self.totals.recovered_lease += 1,
+            Cause::EndLost => self.totals.recovered_lost += 1,
         }
-        (record.status, record.progress) = (TaskStatus::Pending, None);
-        self.make_ready(id, live, End::Front, now);
+        self.effects.changed |= was_suspect; // its worker, if it lives, may take others again
+        match end {
+            Some(status) => self.finish(&id, status, now),
+            None => self.make_ready(&id, End::Front, now),
+        }
     }
 }
 
@@ -206,7 +212,7 @@ impl Apply for Release {
         state.closed.release(self.0, now);
         let open = state.workers.keys().filter(|worker| worker.id() == self.0.id());
         let generations: Vec<Incarnation> = open.copied().collect();
-        let held = generations.iter().map(|worker| state.places.held(*worker).count() as u64).sum();
+        let held = generations.iter().map(|worker| state.places.running.of(*worker).count() as u64).sum();
         for worker in generations {
             state.close(worker, Cause::Released);
         }

@@ -125,8 +125,7 @@ impl State {
             "delayed" => schedule(&places.delayed, read(after)?),
             "retry" => schedule(&places.retries, read(after)?),
             "running" => {
-                let from = read::<Held>(after)?.map_or(Bound::Unbounded, Bound::Excluded);
-                Box::new(places.running.range((from, Bound::Unbounded)).map(|(key, id)| (key.write(), id)))
+                Box::new(places.running.after(read(after)?).map(|(key, id): (Held, _)| (key.write(), id)))
             }
             "unknown" => {
                 let from: Option<(Name, bool, LaneKey)> = read(after)?;

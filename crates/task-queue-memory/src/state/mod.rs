@@ -54,6 +54,7 @@ mod lease;
 mod list;
 mod look;
 mod names;
+mod ordered;
 mod places;
 mod rate;
 mod replay;
@@ -68,6 +69,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use task_core::{Incarnation, Name, TaskId, Timestamp, Totals};
 
@@ -179,7 +181,7 @@ pub struct State {
     /// Until then nobody is taken for dead, since the queue itself was away.
     grace_until: Timestamp,
     #[serde(with = "snapshot::sorted")]
-    tasks: HashMap<TaskId, Task>,
+    tasks: HashMap<TaskId, Task, RandomState>,
     places: Places,
     finals: Finals,
     #[serde(with = "snapshot::sorted")]
@@ -216,7 +218,7 @@ impl State {
             limits,
             tick: now,
             grace_until: Timestamp::default(),
-            tasks: HashMap::new(),
+            tasks: HashMap::default(),
             places: Places::default(),
             finals: Finals::default(),
             locks: HashMap::new(),
@@ -293,10 +295,10 @@ impl State {
     fn promote(&mut self, now: Timestamp) {
         for _ in 0..STEP {
             let Some(id) = self.places.pop_due(now) else { return };
-            let Some(mut live) = self.take_live(&id) else { continue };
+            let Some(live) = self.take(&id) else { continue };
             live.record.status = task_core::TaskStatus::Pending;
             (live.record.due_at, live.record.error) = (None, None);
-            self.make_ready(id, live, places::End::Back, now);
+            self.make_ready(&id, places::End::Back, now);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tasks that a worker had no code for lie in a list of their name, from which only workers that know the name take.
 
-use std::{ops::Bound, time::Duration};
+use std::{collections::BTreeMap, ops::Bound, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use task_core::{Failure, FailureKind, Name, TaskId, TaskStatus, Timestamp};
@@ -35,26 +35,27 @@ impl UnknownName {
     }
 }
 
+/// Takes a task out of the list of its name.
+pub(super) fn leave(unknown: &mut BTreeMap<Name, UnknownName>, live: &Live, key: LaneKey) {
+    let Some(list) = unknown.get_mut(&live.record.task) else { return };
+    list.lane(live.is_suspect()).remove(key);
+    if list.len() == 0 {
+        unknown.remove(&live.record.task);
+    }
+}
+
 impl State {
     /// RUNNING back to PENDING, in the list of its name.
-    pub(super) fn make_unknown(&mut self, id: TaskId, mut live: Box<Live>, now: Timestamp) {
-        let name = live.record.task.clone();
+    pub(super) fn make_unknown(&mut self, id: &TaskId, now: Timestamp) {
+        let Self { tasks, places, unknown, effects, .. } = self;
+        let Some(Task::Live(live)) = tasks.get_mut(id) else { return };
         let new = || UnknownName { tasks: Lane::default(), suspects: Lane::default(), known: now };
-        let list = self.unknown.entry(name).or_insert_with(new);
+        let list = unknown.entry(live.record.task.clone()).or_insert_with(new);
         live.since = now;
         live.place =
             Place::Unknown(list.lane(live.is_suspect()).push(End::Back, live.terms.priority, id.clone()));
-        self.watch_expiry(&id, &mut live);
-        self.tasks.insert(id, Task::Live(live));
-        self.effects.changed = true;
-    }
-
-    pub(super) fn leave_unknown(&mut self, live: &Live, key: LaneKey) {
-        let Some(list) = self.unknown.get_mut(&live.record.task) else { return };
-        list.lane(live.is_suspect()).remove(key);
-        if list.len() == 0 {
-            self.unknown.remove(&live.record.task);
-        }
+        places.watch_expiry(id, live);
+        effects.changed = true;
     }
 
     /// The next task that others did not know and a worker of these names does.
@@ -87,7 +88,7 @@ impl State {
                 .filter(move |(suspect, _)| after.is_none_or(|(at, _)| *suspect >= at))
                 .flat_map(move |(suspect, lane)| {
                     let key = after.filter(|(at, _)| *at == suspect).map(|(_, key)| key);
-                    lane.after(key).map(move |(key, id)| (name, suspect, *key, id))
+                    lane.after(key).map(move |(key, id)| (name, suspect, key, id))
                 })
         })
     }
@@ -132,10 +133,10 @@ impl State {
             }
         }
         for id in given_up {
-            let Some(mut live) = self.take_live(&id) else { continue };
+            let Some(live) = self.take(&id) else { continue };
             let wrong = format!("for 10 minutes no worker had code of its name, `{}`", live.record.task);
             live.record.error = Some(Failure::new(FailureKind::UnknownName, wrong));
-            self.finish(id, live, TaskStatus::Failed, now);
+            self.finish(&id, TaskStatus::Failed, now);
         }
     }
 }

@@ -1,12 +1,11 @@
-//! Where live tasks lie: ordered maps, out of which an entry is removed in logarithmic time.
+//! Where live tasks lie: sorted maps, out of which an entry is removed in logarithmic time.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, btree_map},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use task_core::{Incarnation, TaskId, Timestamp, Token};
+
+use super::ordered::{Groups, Line};
 
 /// A moment, and a number that tells entries of one moment apart and keeps their order.
 pub(super) type TimeKey = (Timestamp, u64);
@@ -26,6 +25,14 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn token(self) -> Token {
         Token::new(self.worker, self.claim)
+    }
+
+    fn pair(self) -> (Token, u32) {
+        (self.token(), self.nth)
+    }
+
+    fn of((token, nth): (Token, u32)) -> Self {
+        Self { worker: token.worker, claim: token.claim, nth }
     }
 }
 
@@ -56,7 +63,7 @@ pub(super) enum End {
 /// Tasks that wait for a worker.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lane {
-    entries: BTreeMap<LaneKey, TaskId>,
+    entries: Groups<Reverse<u8>, i64>,
     pushed: i64,
 }
 
@@ -80,11 +87,11 @@ impl Lane {
     }
 
     pub(super) fn remove(&mut self, key: LaneKey) {
-        self.entries.remove(&key);
+        self.entries.remove(key);
     }
 
     pub(super) fn first(&self) -> Option<&TaskId> {
-        self.entries.first_key_value().map(|(_, id)| id)
+        self.entries.first()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -97,23 +104,65 @@ impl Lane {
 
     /// How many lie before this key, counted up to `most`.
     pub(super) fn before(&self, key: LaneKey, most: usize) -> usize {
-        self.entries.range(..key).take(most).count()
+        self.entries.before(key, most)
     }
 
-    pub(super) fn after(&self, key: Option<LaneKey>) -> btree_map::Range<'_, LaneKey, TaskId> {
-        use std::ops::Bound;
-        self.entries.range((key.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
+    pub(super) fn after(&self, key: Option<LaneKey>) -> impl Iterator<Item = (LaneKey, &TaskId)> {
+        self.entries.after(key)
     }
 
     /// Of each priority, the first that was given back and the first that came in: the longest wait is one of these.
     pub(super) fn oldest(&self) -> impl Iterator<Item = &TaskId> {
-        let mut next = Some((Reverse(u8::MAX), i64::MIN));
-        std::iter::from_fn(move || {
-            let (key, id) = self.entries.range(next?..).next()?;
-            let lower = || key.0.0.checked_sub(1).map(|lower| (Reverse(lower), i64::MIN));
-            next = if key.1 < 0 { Some((key.0, 0)) } else { lower() };
-            Some(id)
-        })
+        let came_in = |line| {
+            let line: &Line<i64> = line;
+            line.range(0..).next().map(|(_, id)| id)
+        };
+        self.entries.lines().flat_map(move |line| [line.first(), came_in(line)]).flatten()
+    }
+}
+
+/// Tasks that are with workers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running(Groups<Token, u32>);
+
+impl Running {
+    pub(super) fn insert(&mut self, held: Held, id: TaskId) {
+        self.0.insert(held.pair(), id);
+    }
+
+    pub(super) fn remove(&mut self, held: Held) {
+        self.0.remove(held.pair());
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What a worker holds, in the order in which it was given.
+    pub(super) fn of(&self, worker: Incarnation) -> impl DoubleEndedIterator<Item = (Held, &TaskId)> {
+        let claims = Token::new(worker, 0)..=Token::new(worker, u64::MAX);
+        self.0.between(claims).map(|(pair, id)| (Held::of(pair), id))
+    }
+
+    pub(super) fn after(&self, held: Option<Held>) -> impl Iterator<Item = (Held, &TaskId)> {
+        self.0.after(held.map(Held::pair)).map(|(pair, id)| (Held::of(pair), id))
+    }
+}
+
+/// As a map.
+impl Serialize for Running {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.after(None).collect::<BTreeMap<_, _>>().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Running {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut running = Self::default();
+        for (held, id) in BTreeMap::deserialize(deserializer)? {
+            running.insert(held, id);
+        }
+        Ok(running)
     }
 }
 
@@ -123,7 +172,7 @@ pub(super) struct Places {
     pub(super) suspects: Lane,
     pub(super) delayed: Schedule,
     pub(super) retries: Schedule,
-    pub(super) running: BTreeMap<Held, TaskId>,
+    pub(super) running: Running,
     /// Those that have not started and expire; each lies somewhere else, too.
     pub(super) expiring: Schedule,
     numbered: u64,
@@ -150,11 +199,5 @@ impl Places {
         let firsts = [self.delayed.first_key_value(), self.retries.first_key_value()];
         let (key, id) = firsts.into_iter().flatten().min_by_key(|(key, _)| **key)?;
         (key.0 <= now).then(|| id.clone())
-    }
-
-    /// What a worker holds, in the order in which it was given.
-    pub(super) fn held(&self, worker: Incarnation) -> btree_map::Range<'_, Held, TaskId> {
-        let first = Held { worker, claim: 0, nth: 0 };
-        self.running.range(first..=Held { claim: u64::MAX, nth: u32::MAX, ..first })
     }
 }

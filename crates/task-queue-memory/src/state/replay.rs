@@ -54,7 +54,8 @@ impl State {
             since: now,
             settled: None,
         };
-        self.make_ready(id.clone(), Box::new(live), End::Back, now);
+        self.tasks.insert(id.clone(), Task::Live(Box::new(live)));
+        self.make_ready(id, End::Back, now);
         ControlAnswer::Done(1)
     }
 }

@@ -1,25 +1,24 @@
 //! The end of a task, and of what is kept of it: results by time and by count, ids for ten minutes at least.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-use task_core::{ResultMessage, TaskId, TaskStatus, Timestamp};
+use task_core::{FailureKind, ResultMessage, TaskId, TaskStatus, Timestamp, Totals};
 
 use super::{
     STEP, State,
-    places::{Place, Schedule},
+    ordered::Line,
+    places::{Schedule, TimeKey},
     task::{Final, Gone, Live, Task},
 };
 
 /// Results that are kept, in several orders.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Finals {
-    completed: BTreeMap<u64, TaskId>,
-    failed: BTreeMap<u64, TaskId>,
-    skipped: BTreeMap<u64, TaskId>,
-    cancelled: BTreeMap<u64, TaskId>,
+    completed: Line<u64>,
+    failed: Line<u64>,
+    skipped: Line<u64>,
+    cancelled: Line<u64>,
     /// Those whose params are kept for a replay.
-    replayable: BTreeMap<u64, TaskId>,
+    replayable: Line<u64>,
     /// When a result is dropped, or a remembered id forgotten.
     ends: Schedule,
     ended: u64,
@@ -27,7 +26,7 @@ pub(super) struct Finals {
 
 impl Finals {
     /// Tasks of a final status in the order in which they ended; of a live one, none.
-    pub(super) fn of(&self, status: TaskStatus) -> Option<&BTreeMap<u64, TaskId>> {
+    pub(super) fn of(&self, status: TaskStatus) -> Option<&Line<u64>> {
         match status {
             TaskStatus::Completed => Some(&self.completed),
             TaskStatus::Failed => Some(&self.failed),
@@ -37,7 +36,7 @@ impl Finals {
         }
     }
 
-    fn of_mut(&mut self, status: TaskStatus) -> Option<&mut BTreeMap<u64, TaskId>> {
+    fn of_mut(&mut self, status: TaskStatus) -> Option<&mut Line<u64>> {
         match status {
             TaskStatus::Completed => Some(&mut self.completed),
             TaskStatus::Failed => Some(&mut self.failed),
@@ -48,7 +47,7 @@ impl Finals {
     }
 
     pub(super) fn len(&self, status: TaskStatus) -> u64 {
-        self.of(status).map_or(0, BTreeMap::len) as u64
+        self.of(status).map_or(0, Line::len) as u64
     }
 
     /// When the next result is dropped, or the next id forgotten.
@@ -61,68 +60,65 @@ impl Finals {
         self.ends.len()
     }
 
+    /// Enters one that has just ended; answers its place in the order of the ends.
+    fn add(&mut self, id: &TaskId, status: TaskStatus, may_replay: bool, ends: TimeKey) -> u64 {
+        self.ended += 1;
+        let order = self.ended;
+        if let Some(list) = self.of_mut(status) {
+            list.insert(order, id.clone());
+        }
+        if may_replay {
+            self.replayable.insert(order, id.clone());
+        }
+        self.ends.insert(ends, id.clone());
+        order
+    }
+
     /// Takes a result out of every order.
     pub(super) fn remove(&mut self, done: &Final) {
         if let Some(list) = self.of_mut(done.status) {
-            list.remove(&done.order);
+            list.remove(done.order);
         }
-        self.replayable.remove(&done.order);
+        self.replayable.remove(done.order);
         self.ends.remove(&done.ends);
     }
 }
 
 impl State {
-    /// Ends a live task, which is in no place any more, in this status; its error or result is in its record.
-    pub(super) fn finish(&mut self, id: TaskId, mut live: Box<Live>, status: TaskStatus, now: Timestamp) {
+    /// Ends a live task that lies nowhere any more in this status; its error or result is in its record.
+    pub(super) fn finish(&mut self, id: &TaskId, status: TaskStatus, now: Timestamp) {
         debug_assert!(status.is_final(), "a task ends in a final status, not in {status}");
-        live.place = Place::Nowhere;
-        self.unlock(&live);
-        self.count_end(&live, status);
-        self.finished.count(now);
+        let Self { tasks, places, finals, locks, totals, finished, effects, .. } = self;
+        let Some(task) = tasks.get_mut(id) else { return };
+        let Task::Live(live) = task else { return };
+        if let Some(lock) = &live.terms.lock {
+            locks.remove(lock);
+        }
+        count_end(totals, live, status);
+        finished.count(now);
         let record = &mut live.record;
         record.status = status;
         record.finished_at = Some(now);
         record.cancel_requested = false;
         record.due_at = None;
         let kept = ResultMessage::retention(status, live.terms.retention);
-        self.finals.ended += 1;
-        let order = self.finals.ended;
-        let ends = self.places.key(now + kept);
+        let ends = places.key(now + kept);
         let may_replay = matches!(status, TaskStatus::Failed | TaskStatus::Cancelled);
-        if let Some(list) = self.finals.of_mut(status) {
-            list.insert(order, id.clone());
-        }
-        if may_replay {
-            self.finals.replayable.insert(order, id.clone());
-        }
-        self.finals.ends.insert(ends, id.clone());
+        let order = finals.add(id, status, may_replay, ends);
         let done = Final {
-            record: live.record.to_record().into(),
-            task: live.record.task.clone(),
+            record: record.to_record().into(),
+            task: record.task.clone(),
             status,
-            fingerprint: live.record.fingerprint,
-            terms: may_replay.then_some(live.terms),
+            fingerprint: record.fingerprint,
+            terms: may_replay.then(|| live.terms.clone()),
             settled: live.settled,
             order,
             finished: now,
             ends,
         };
-        self.effects.ended.push(id.clone());
-        self.tasks.insert(id, Task::Final(Box::new(done)));
+        *task = Task::Final(Box::new(done));
+        effects.ended.push(id.clone());
         self.keep_caps();
-    }
-
-    fn count_end(&mut self, live: &Live, status: TaskStatus) {
-        let expired =
-            live.record.error.as_ref().is_some_and(|error| error.kind == task_core::FailureKind::Expired);
-        let total = match status {
-            TaskStatus::Completed => &mut self.totals.completed,
-            TaskStatus::Failed => &mut self.totals.failed,
-            TaskStatus::Skipped => &mut self.totals.skipped,
-            _ if expired && live.record.attempts == 0 => &mut self.totals.expired,
-            _ => &mut self.totals.cancelled,
-        };
-        *total += 1;
     }
 
     /// Each end adds one, so two at a time bring what is over a lowered cap down again.
@@ -131,7 +127,7 @@ impl State {
             if self.finals.completed.len() <= self.limits.completed {
                 break;
             }
-            let Some((_, id)) = self.finals.completed.pop_first() else { break };
+            let Some(id) = self.finals.completed.pop_first() else { break };
             self.totals.dropped_results += 1;
             self.drop_result(&id);
         }
@@ -139,7 +135,7 @@ impl State {
             if self.finals.replayable.len() <= self.limits.replayable {
                 break;
             }
-            let Some((_, id)) = self.finals.replayable.pop_first() else { break };
+            let Some(id) = self.finals.replayable.pop_first() else { break };
             if let Some(Task::Final(done)) = self.tasks.get_mut(&id) {
                 done.terms = None;
             }
@@ -182,10 +178,16 @@ impl State {
             }
         }
     }
+}
 
-    fn unlock(&mut self, live: &Live) {
-        if let Some(lock) = &live.terms.lock {
-            self.locks.remove(lock);
-        }
-    }
+fn count_end(totals: &mut Totals, live: &Live, status: TaskStatus) {
+    let expired = live.record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Expired);
+    let total = match status {
+        TaskStatus::Completed => &mut totals.completed,
+        TaskStatus::Failed => &mut totals.failed,
+        TaskStatus::Skipped => &mut totals.skipped,
+        _ if expired && live.record.attempts == 0 => &mut totals.expired,
+        _ => &mut totals.cancelled,
+    };
+    *total += 1;
 }

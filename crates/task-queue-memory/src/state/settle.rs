@@ -103,39 +103,39 @@ impl State {
         places: &mut impl Iterator<Item = LaneEnd>,
         now: Timestamp,
     ) -> SettleAnswer {
+        let ended = Ended::new(token, &outcome);
         match self.tasks.get(&id) {
             Some(Task::Live(live)) if self.is_current(live, token) => {}
-            Some(task) if task.settled() == Some(Ended::new(token, &outcome)) => {
-                return SettleAnswer::AlreadyDone;
-            }
+            Some(task) if task.settled() == Some(ended) => return SettleAnswer::AlreadyDone,
             _ => return SettleAnswer::Stale,
         }
-        let Some(mut live) = self.take_live(&id) else { return SettleAnswer::Stale };
+        let Some(live) = self.take(&id) else { return SettleAnswer::Stale };
+        let (was_suspect, was_unknown) = (live.is_suspect(), outcome == Outcome::NameUnknown);
+        live.settled = Some(ended);
+        live.record.settle(outcome, now);
+        let status = live.record.status;
+        self.effects.changed |= was_suspect; // its worker may take others again
         if let Some(worker) = self.workers.get_mut(&token.worker) {
             worker.cancels.remove(&id);
         }
-        self.effects.changed |= live.is_suspect(); // its worker may take others again
-        live.settled = Some(Ended::new(token, &outcome));
-        live.record = live.record.settled(&outcome, now);
-        match (live.record.status, outcome) {
-            (TaskStatus::Retry, _) => self.make_retry(id, live, now),
-            (TaskStatus::Pending, Outcome::NameUnknown) => {
-                self.make_unknown(id, live, now);
-            }
-            (TaskStatus::Pending, _) => {
+        match status {
+            TaskStatus::Retry => self.make_retry(&id, now),
+            TaskStatus::Pending if was_unknown => self.make_unknown(&id, now),
+            TaskStatus::Pending => {
                 self.totals.released += 1;
-                self.make_ready(id, live, places.next().unwrap_or(LaneEnd::Front), now);
+                self.make_ready(&id, places.next().unwrap_or(LaneEnd::Front), now);
             }
-            (status, _) => self.finish(id, live, status, now),
+            status => self.finish(&id, status, now),
         }
         SettleAnswer::Done
     }
 
-    fn make_retry(&mut self, id: TaskId, mut live: Box<Live>, now: Timestamp) {
-        self.totals.retried += 1;
-        let key = self.places.key(live.record.due_at.unwrap_or(now));
-        self.places.retries.insert(key, id.clone());
+    fn make_retry(&mut self, id: &TaskId, now: Timestamp) {
+        let Self { tasks, places, totals, .. } = self;
+        let Some(Task::Live(live)) = tasks.get_mut(id) else { return };
+        totals.retried += 1;
+        let key = places.key(live.record.due_at.unwrap_or(now));
+        places.retries.insert(key, id.clone());
         live.place = Place::Retry(key);
-        self.tasks.insert(id, Task::Live(live));
     }
 }

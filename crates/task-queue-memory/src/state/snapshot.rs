@@ -3,12 +3,15 @@
 pub(super) mod sorted {
     use std::{
         collections::{BTreeMap, HashMap},
-        hash::Hash,
+        hash::{BuildHasher, Hash},
     };
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(in crate::state) fn serialize<K, V, S>(map: &HashMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+    pub(in crate::state) fn serialize<K, V, H, S>(
+        map: &HashMap<K, V, H>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error>
     where
         K: Serialize + Ord,
         V: Serialize,
@@ -17,10 +20,13 @@ pub(super) mod sorted {
         map.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
     }
 
-    pub(in crate::state) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<HashMap<K, V>, D::Error>
+    pub(in crate::state) fn deserialize<'de, K, V, H, D>(
+        deserializer: D,
+    ) -> Result<HashMap<K, V, H>, D::Error>
     where
         K: Deserialize<'de> + Hash + Eq,
         V: Deserialize<'de>,
+        H: BuildHasher + Default,
         D: Deserializer<'de>,
     {
         HashMap::deserialize(deserializer)

@@ -13,7 +13,7 @@ impl State {
             return None;
         }
         let id = self.next_suspect(&claim.registration.names)?.clone();
-        let suspect = self.start(&id, claim, 0, now);
+        let suspect = self.start(id, claim, 0, now);
         if let Some(asked) = self.emptying
             && !self.can_be_asked(asked)
         {
@@ -29,7 +29,7 @@ impl State {
 
     /// A worker that holds a suspect holds nothing else.
     pub(super) fn holds_suspect(&self, worker: Incarnation) -> bool {
-        let first = self.places.held(worker).next();
+        let first = self.places.running.of(worker).next();
         first.and_then(|(_, id)| self.live(id)).is_some_and(super::task::Live::is_suspect)
     }
 

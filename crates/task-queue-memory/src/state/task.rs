@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use task_core::{Name, Outcome, ResultMessage, TaskId, TaskMessage, TaskStatus, Timestamp, Token};
 
 use super::{
-    State,
+    State, names,
     places::{End, Place, TimeKey},
 };
 
@@ -169,56 +169,45 @@ impl State {
         }
     }
 
-    /// A live task out of the table and out of its place, to be changed and put back.
-    pub(super) fn take_live(&mut self, id: &TaskId) -> Option<Box<Live>> {
-        match self.tasks.remove(id) {
-            Some(Task::Live(live)) => {
-                self.leave(&live);
-                Some(live)
-            }
-            Some(other) => {
-                self.tasks.insert(id.clone(), other);
-                None
-            }
-            None => None,
+    /// Takes a live task's entries out of wherever it lies, so that it may come into another place, or end.
+    pub(super) fn take(&mut self, id: &TaskId) -> Option<&mut Live> {
+        let Self { tasks, places, unknown, effects, emptying, .. } = self;
+        let Some(Task::Live(live)) = tasks.get_mut(id) else { return None };
+        if let Some(key) = live.expiry.take() {
+            places.expiring.remove(&key);
         }
+        match std::mem::replace(&mut live.place, Place::Nowhere) {
+            Place::Ready(key) => places.ready.remove(key),
+            Place::Suspect(key) => {
+                effects.told.extend(*emptying); // it may claim again
+                places.suspects.remove(key);
+            }
+            Place::Unknown(key) => {
+                effects.told.extend(emptying.filter(|_| live.is_suspect()));
+                names::leave(unknown, live, key);
+            }
+            Place::Delayed(key) => drop(places.delayed.remove(&key)),
+            Place::Retry(key) => drop(places.retries.remove(&key)),
+            Place::Running(held) => places.running.remove(held),
+            Place::Nowhere => {}
+        }
+        Some(live)
     }
 
-    /// The one way into ready, or among the suspects: it also wakes.
-    pub(super) fn make_ready(&mut self, id: TaskId, mut live: Box<Live>, end: End, now: Timestamp) {
+    /// The one way into ready, or among the suspects, for a task that lies nowhere: it also wakes.
+    pub(super) fn make_ready(&mut self, id: &TaskId, end: End, now: Timestamp) {
+        let Self { tasks, places, effects, .. } = self;
+        let Some(Task::Live(live)) = tasks.get_mut(id) else { return };
         live.since = now;
         if live.is_suspect() {
             // a place was reserved among the others
             let end = if end == End::Back { End::Back } else { End::Front };
-            live.place = Place::Suspect(self.places.suspects.push(end, live.terms.priority, id.clone()));
-            self.effects.changed = true;
+            live.place = Place::Suspect(places.suspects.push(end, live.terms.priority, id.clone()));
+            effects.changed = true;
         } else {
-            live.place = Place::Ready(self.places.ready.push(end, live.terms.priority, id.clone()));
-            self.effects.ready = true;
+            live.place = Place::Ready(places.ready.push(end, live.terms.priority, id.clone()));
+            effects.ready = true;
         }
-        self.watch_expiry(&id, &mut live);
-        self.tasks.insert(id, Task::Live(live));
-    }
-
-    /// Takes a task's entries out of wherever it is.
-    fn leave(&mut self, live: &Live) {
-        if let Some(key) = live.expiry {
-            self.places.expiring.remove(&key);
-        }
-        match &live.place {
-            Place::Ready(key) => self.places.ready.remove(*key),
-            Place::Suspect(key) => {
-                self.effects.told.extend(self.emptying); // it may claim again
-                self.places.suspects.remove(*key);
-            }
-            Place::Unknown(key) => {
-                self.effects.told.extend(self.emptying.filter(|_| live.is_suspect()));
-                self.leave_unknown(live, *key);
-            }
-            Place::Delayed(key) => drop(self.places.delayed.remove(key)),
-            Place::Retry(key) => drop(self.places.retries.remove(key)),
-            Place::Running(held) => drop(self.places.running.remove(held)),
-            Place::Nowhere => {}
-        }
+        places.watch_expiry(id, live);
     }
 }

@@ -16,8 +16,8 @@ use crate::state::{
 fn entry_of<'s>(state: &'s State, live: &Live) -> Option<&'s TaskId> {
     let places = &state.places;
     match live.place {
-        Place::Ready(key) => places.ready.after(None).find(|(k, _)| **k == key).map(|(_, id)| id),
-        Place::Suspect(key) => places.suspects.after(None).find(|(k, _)| **k == key).map(|(_, id)| id),
+        Place::Ready(key) => places.ready.after(None).find(|(k, _)| *k == key).map(|(_, id)| id),
+        Place::Suspect(key) => places.suspects.after(None).find(|(k, _)| *k == key).map(|(_, id)| id),
         Place::Unknown(key) => {
             let here =
                 |name: &Name, suspect, k| (name, suspect, k) == (&live.record.task, live.is_suspect(), key);
@@ -25,7 +25,7 @@ fn entry_of<'s>(state: &'s State, live: &Live) -> Option<&'s TaskId> {
         }
         Place::Delayed(key) => places.delayed.get(&key),
         Place::Retry(key) => places.retries.get(&key),
-        Place::Running(held) => places.running.get(&held),
+        Place::Running(held) => places.running.after(None).find(|(h, _)| *h == held).map(|(_, id)| id),
         Place::Nowhere => None,
     }
 }

@@ -1,0 +1,48 @@
+//! Bytes that are written at once, and no room left over in them: what has none is shared without a second allocation.
+
+use std::cell::Cell;
+
+/// A thread keeps so much room for the next.
+const KEPT: usize = 4096;
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What `write` writes.
+pub(crate) fn filled<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> (Vec<u8>, T) {
+    let mut room = ROOM.take();
+    room.clear();
+    let told = write(&mut room);
+    if room.capacity() > KEPT {
+        return (room, told); // it is not copied for that
+    }
+    let bytes = room.to_vec();
+    ROOM.set(room);
+    (bytes, told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_while_something_is_written_stays_its_own() {
+        let (outer, inner) = filled(|outer| {
+            outer.push(1);
+            let (inner, ()) = filled(|inner| inner.push(2));
+            outer.push(3);
+            inner
+        });
+        assert_eq!((outer, inner), (vec![1, 3], vec![2]));
+    }
+
+    #[test]
+    fn only_what_is_large_leaves_room() {
+        let (small, ()) = filled(|bytes| bytes.extend([7; 100]));
+        assert_eq!((small.len(), small.capacity()), (100, 100));
+        let (large, ()) = filled(|bytes| bytes.extend(vec![7; KEPT + 1]));
+        assert_eq!(large.len(), KEPT + 1);
+        assert!(ROOM.take().capacity() <= KEPT);
+    }
+}
