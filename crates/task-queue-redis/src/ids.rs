@@ -97,7 +97,8 @@ mod tests {
             let id: TaskId = text.parse().unwrap();
             assert_eq!(read_id(stored_id(&id).as_ref()).unwrap(), id);
         }
-        let stored: Vec<String> = ids[..2].iter().map(|text| stored_id(&text.parse().unwrap()).to_string()).collect();
+        let stored: Vec<String> =
+            ids[..2].iter().map(|text| stored_id(&text.parse().unwrap()).to_string()).collect();
         assert!(stored.is_sorted() && stored[0].len() == 22, "{stored:?}");
         for wrong in ["short", "0123456789012345678901234567", ""] {
             assert!(read_id(wrong.as_bytes()).is_none(), "{wrong}");

@@ -102,8 +102,7 @@ impl Primary {
         };
         eventually("it writes to its disk again", || says(&["aof_last_write_status:ok"])).await;
         self.server.command(&["bgrewriteaof"]);
-        let done =
-            ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0", "aof_last_bgrewrite_status:ok"];
+        let done = ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0", "aof_last_bgrewrite_status:ok"];
         eventually("its log is written anew", || says(&done)).await;
     }
 
