@@ -1,8 +1,8 @@
 //! A client's connections to one server: a pool for short commands, and connections of their own for those that wait.
 
 use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Link {
     pool: Pool<Manager>,
     pub(crate) idle: Idle,
     used: Mutex<HashSet<Name>>,
+    /// In which run of the server each queue was called last.
+    pub(crate) runs: Mutex<HashMap<Name, Arc<str>>>,
     /// The hashes of scripts that the server knew when they ran last.
     pub(crate) loaded: Mutex<HashSet<&'static str>>,
 }
@@ -72,6 +74,7 @@ impl Link {
             pool,
             idle: Idle::default(),
             used: Mutex::default(),
+            runs: Mutex::default(),
             loaded: Mutex::default(),
         })
     }
@@ -103,11 +106,23 @@ impl Link {
         if request.commands() == 0 {
             return Ok(Vec::new());
         }
-        let mut connection = match self.pool.get().await {
-            Ok(connection) => connection,
-            Err(PoolError::Backend(error)) => return Err(at_connect(&error, &self.target)),
-            Err(error) => return Err(QueueError::unreachable(format!("{}: {error}", self.target.shown))),
-        };
+        self.send_over(self.connection().await?, request).await
+    }
+
+    /// A connection for short commands.
+    pub(crate) async fn connection(&self) -> Result<Object<Manager>, QueueError> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => at_connect(&error, &self.target),
+            error => QueueError::unreachable(format!("{}: {error}", self.target.shown)),
+        })
+    }
+
+    /// As [`send_all`](Self::send_all).
+    pub(crate) async fn send_over(
+        &self,
+        mut connection: Object<Manager>,
+        request: &Request,
+    ) -> Result<Vec<Answer>, QueueError> {
         let began = Instant::now();
         let answers = match self.patience.wait(&self.dialer, connection.ask(request)).await {
             Some(answers) => answers,

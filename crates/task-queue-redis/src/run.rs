@@ -1,8 +1,8 @@
 //! Scripts are run: by their hash, and by their text where the server does not know them.
 
 use std::{
-    collections::HashSet,
-    sync::{MutexGuard, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, MutexGuard, PoisonError},
 };
 
 use task_core::{Name, QueueError};
@@ -10,7 +10,7 @@ use task_core::{Name, QueueError};
 use crate::{
     error::{foreign, meaning},
     link::Link,
-    script::{Call, Script},
+    script::{self, Call, Script},
     wire::{Answer, Request, ServerError, Value},
 };
 
@@ -30,13 +30,21 @@ impl Link {
     ///
     /// A script that the server may not know is sent as text if others follow it, since they would overtake it. Only
     /// where a server forgot its scripts just now they do, once.
+    ///
+    /// Before the first of all on a queue in a run of the server goes one that tells the queue of it.
     pub(crate) async fn run_all(
         &self,
         calls: &[(&'static Script, &Call)],
         queue: &Name,
     ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
+        let connection = self.connection().await?;
         let length = calls.iter().map(|(_, call)| call.length()).sum();
         let mut request = Request::with_capacity(length);
+        let news = connection.run.clone().filter(|run| self.runs().get(queue) != Some(run));
+        if let Some(run) = &news {
+            let mut call = Call::new(self.target.keys.base(queue));
+            script::SERVER.by_text(call.arg(run.as_bytes()), &mut request);
+        }
         for (n, (script, call)) in calls.iter().enumerate() {
             let is_followed = n + 1 < calls.len();
             if is_followed && !self.loaded().contains(script.hash()) {
@@ -46,7 +54,13 @@ impl Link {
             }
         }
         let mut answers = Vec::with_capacity(calls.len());
-        for (answer, (script, call)) in self.send_all(&request).await?.into_iter().zip(calls) {
+        let mut answered = self.send_over(connection, &request).await?.into_iter();
+        if let Some(run) = news
+            && let Some(Ok(_)) = answered.next()
+        {
+            self.runs().insert(queue.clone(), run);
+        }
+        for (answer, (script, call)) in answered.zip(calls) {
             let answer = match answer {
                 Err(error) if error.code() == "NOSCRIPT" => {
                     self.loaded().clear();
@@ -66,6 +80,11 @@ impl Link {
             });
         }
         Ok(answers)
+    }
+
+    /// In which run of the server each queue was called last.
+    fn runs(&self) -> MutexGuard<'_, HashMap<Name, Arc<str>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hashes of scripts that the server knew when they ran last.

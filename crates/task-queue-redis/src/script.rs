@@ -52,6 +52,7 @@ scripts! {
     LIST = "#!lua flags=allow-oom", [clock tokens state results view list];
     TRIM = "#!lua flags=allow-oom", [clock state trim];
     EXPLAIN = "#!lua flags=allow-oom", [clock tokens state view explain];
+    SERVER = "#!lua flags=allow-oom", [clock server];
 }
 
 /// A script and its hash.

@@ -1,6 +1,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -37,13 +38,16 @@ pub(crate) struct Connection {
     decoder: Decoder,
     /// How many answers are still to be read.
     owed: usize,
+    /// The server's id of the run that it is in, if it was asked and said so.
+    pub(crate) run: Option<Arc<str>>,
 }
 
 impl Connection {
     /// Connects, and gives its name for whoever reads CLIENT LIST.
     pub(crate) async fn open(address: &Address, login: &Login, name: &str) -> Result<Self, WireError> {
         let stream = address.connect().await?;
-        let mut connection = Self { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0 };
+        let mut connection =
+            Self { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0, run: None };
         let mut hello = Request::default();
         match (&login.user, &login.password) {
             (Some(user), Some(password)) => hello.command(&["AUTH", user, password]),
@@ -141,7 +145,10 @@ mod tests {
     fn connected() -> (Connection, DuplexStream) {
         let (here, there) = duplex(1 << 16);
         let stream: Stream = Box::new(here);
-        (Connection { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0 }, there)
+        (
+            Connection { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0, run: None },
+            there,
+        )
     }
 
     async fn read(there: &mut DuplexStream, bytes: usize) {

@@ -1,6 +1,6 @@
 //! Servers that go away, forget their scripts, or cut connections off.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use task_queue_redis::{RedisQueue, task_core::*};
 
@@ -146,4 +146,31 @@ async fn a_client_whose_connections_were_all_cut_off_makes_new_ones() {
         failures += u32::from(queue.result(&Q, &id("a")).await.is_err());
     }
     assert_eq!(failures, 0, "one lost answer is enough to give up the others of the pool");
+}
+
+/// While a server was killed and started again and again, others came to it each time and a worker did not: its lease ended, and
+/// since somebody had always called within six seconds, its tasks were taken for those of a dead one.
+#[tokio::test]
+async fn after_a_restart_nobody_is_taken_for_dead_for_a_while_however_short_it_was() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let (queue, other) = (server.queue().await, server.queue().await);
+    put(&queue, "a", options()).await;
+    put(&queue, "b", options()).await;
+    let mut first = claim(Incarnation::new(), 1);
+    first.max_tasks = 2;
+    Arc::make_mut(&mut first.registration).lease = Duration::from_millis(300);
+    let taken = queue.dequeue(first).await.unwrap().tasks;
+    server.kill();
+    server.start_again();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let worker = Incarnation::new();
+    let look = || async { other.dequeue(claim(worker, 1)).await.ok() };
+    assert!(until("it is back", look).await.tasks.is_empty());
+    other.advance_clock(&Q, Duration::from_secs(10), true).await.unwrap();
+    assert!(look().await.unwrap().tasks.is_empty(), "the lease is over, but the server was away");
+    let done = || async { queue.result(&Q, &id("a")).await.ok() };
+    until("the worker is back, too", done).await;
+    assert_eq!(settle(&queue, &taken[0], completed()).await, SettleAnswer::Done);
+    other.advance_clock(&Q, Duration::from_secs(3), true).await.unwrap();
+    assert_eq!(look().await.unwrap().tasks[0].record.id, id("b"), "it has not come back");
 }
