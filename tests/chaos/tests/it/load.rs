@@ -207,7 +207,7 @@ async fn wait(
 
 async fn finished(handle: &TaskHandle<u32>) -> Option<ResultMessage> {
     match handle.finished(PATIENCE).await {
-        Ok(record) => Some(record),
+        Ok(record) => Some(record).filter(|record| record.status.is_final()), // else its time was over
         // where a server may lose what it acknowledged, the checker says what may be missing; and an app gives up at last
         Err(ResultError::NotFound { .. } | ResultError::Queue(_) | ResultError::TimedOut { .. }) => None,
         Err(error) => panic!("{}: {error}", handle.id()),
