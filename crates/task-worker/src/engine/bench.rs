@@ -214,10 +214,14 @@ impl Attempts {
             None => 0,
             Some(next) if self.waiting[next].is_quick() => 1,
             Some(_) => {
-                let cores = self.slots.blocking.saturating_sub(self.blocking) as usize;
-                let blocking = self.waiting.iter().filter(|waiting| waiting.attempt.blocking()).count();
-                let may_start = self.waiting.len() - blocking.saturating_sub(cores);
-                may_start.min(self.slots.all.saturating_sub(self.running) as usize)
+                let mut cores = self.slots.blocking.saturating_sub(self.blocking);
+                let may_start = |waiting: &&Waiting| {
+                    let starts = !waiting.attempt.blocking() || cores > 0;
+                    cores = cores.saturating_sub(u32::from(waiting.attempt.blocking()));
+                    starts
+                };
+                let free = self.slots.all.saturating_sub(self.running) as usize;
+                self.waiting.iter().filter(may_start).take(free).count()
             }
         }
     }

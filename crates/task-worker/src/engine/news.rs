@@ -53,7 +53,7 @@ impl Engine {
             Answer::Counted(left) => self.counted(left),
             Answer::PutOff { lane, settlement } => {
                 self.put_off -= 1;
-                self.owe(lane, settlement);
+                self.owe(self.board.incarnation(), lane, settlement);
             }
         }
     }
@@ -120,6 +120,7 @@ impl Engine {
         self.books.held = u32::try_from(held.len()).unwrap_or(u32::MAX);
         drop(held);
         drop(gone); // the last of a context, and with it of what a task left in it
+        let current = self.board.incarnation();
         for Ended { lane, settlement, ran, .. } in ended {
             let delivery = &settlement.delivery;
             self.suspects -= u32::from(delivery.suspect);
@@ -127,7 +128,7 @@ impl Engine {
                 self.mean = Some(books::mean(self.mean, ran));
                 self.settings.observer.tell(delivery, ran, &settlement.outcome);
             }
-            self.owe(lane, settlement);
+            self.owe(current, lane, settlement);
         }
     }
 
@@ -139,8 +140,9 @@ impl Engine {
         }
     }
 
-    fn owe(&mut self, lane: usize, settlement: Settlement) {
-        if settlement.delivery.token.worker == self.board.incarnation() {
+    /// `current` is the incarnation of now.
+    fn owe(&mut self, current: Incarnation, lane: usize, settlement: Settlement) {
+        if settlement.delivery.token.worker == current {
             self.lanes[lane].unsettled.push(settlement);
         } else {
             tracing::debug!(id = %settlement.delivery.id(), "an attempt ended that was given to others");
