@@ -1,6 +1,10 @@
 //! Tasks go out, and workers wait for them.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use task_core::{Batch, Claim, Claimed, Delivery, Incarnation, Name, QueueError, TaskMessage};
 use tokio::time::{Instant, sleep};
@@ -23,6 +27,46 @@ const ALONE: Duration = Duration::from_secs(1);
 /// How many tasks one step of a release gives back.
 const STEP: u64 = 200;
 
+/// Workers whose last claim took all there was for them: whatever comes after it leaves a token, so that the next claim need not
+/// look before it waits.
+#[derive(Default)]
+pub(crate) struct Emptied(Mutex<HashMap<(Name, Incarnation), Last>>);
+
+struct Last {
+    at: Instant,
+    due: Option<Duration>,
+    idle: bool,
+}
+
+impl Emptied {
+    /// So long it counts.
+    const FRESH: Duration = Duration::from_secs(1);
+
+    fn note(&self, claim: &Claim, last: Option<Last>) {
+        let (mut emptied, worker) = (self.lock(), (claim.queue.clone(), claim.worker));
+        match last {
+            Some(last) => emptied.insert(worker, last),
+            None => emptied.remove(&worker),
+        };
+    }
+
+    /// The answer that a claim that waits would get; none if it has to ask. It is told once.
+    fn take(&self, claim: &Claim) -> Option<Answer> {
+        let last = self.lock().remove(&(claim.queue.clone(), claim.worker))?;
+        let age = last.at.elapsed();
+        // one that holds nothing may be given what the last one was not
+        let holds =
+            age < Self::FRESH && claim.max_tasks > 0 && !claim.wait.is_zero() && (last.idle || !claim.idle);
+        let mut claimed = Claimed::default();
+        claimed.next_wake = last.due.map(|due| due.saturating_sub(age));
+        holds.then_some(Answer { claimed, alone: false })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Name, Incarnation), Last>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What a claim was answered.
 pub(crate) struct Answer {
     pub(crate) claimed: Claimed,
@@ -37,9 +81,13 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
     let base = redis.link.target.keys.base(&claim.queue);
     let lists = Lists::for_tasks(&claim.queue, base, claim.worker);
     let (mut token, mut cut_off) = (None::<park::Token>, false);
+    let mut known = redis.link.emptied.take(&claim);
     loop {
         // a token goes back if the claim that it was taken for fails, or is dropped
-        let Answer { mut claimed, alone } = claim_once(redis, &claim).await?;
+        let Answer { mut claimed, alone } = match known.take() {
+            Some(answer) => answer,
+            None => claim_once(redis, &claim).await?,
+        };
         if let Some(token) = token.take() {
             token.spend();
         }
@@ -98,6 +146,7 @@ pub(crate) async fn read_claim(
         word = reply.text()?;
     }
     if word == "CLOSED" {
+        redis.link.emptied.note(claim, None);
         return Err(QueueError::Closed(claim.worker));
     }
     redis.time(&mut reply)?;
@@ -126,6 +175,9 @@ pub(crate) async fn read_claim(
     claimed.more = more;
     claimed.next_wake = u64::try_from(due).ok().map(Duration::from_millis);
     (claimed.run_empty, claimed.paused) = (run_empty, paused);
+    let emptied = claim.max_tasks > 0 && !(more || run_empty || paused || alone);
+    let last = || Last { at: Instant::now(), due: claimed.next_wake, idle: claim.idle };
+    redis.link.emptied.note(claim, emptied.then(last));
     Ok(Answer { claimed, alone })
 }
 

@@ -16,6 +16,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     beat::ToldToRunEmpty,
     block::Idle,
+    claim::Emptied,
     clock::Clock,
     dial::{Dialer, Manager},
     error::{at_connect, foreign, meaning, unanswered},
@@ -39,6 +40,7 @@ pub(crate) struct Link {
     pub(crate) parking: Parking,
     pub(crate) news: News,
     pub(crate) told_to_run_empty: ToldToRunEmpty,
+    pub(crate) emptied: Emptied,
     patience: Patience,
     /// A call was lost: so may be what is waited for on other connections.
     pub(crate) lost: Notify,
@@ -69,6 +71,7 @@ impl Link {
             parking: Parking::default(),
             news: News::default(),
             told_to_run_empty: ToldToRunEmpty::default(),
+            emptied: Emptied::default(),
             patience: Patience::default(),
             lost: Notify::new(),
             pool,

@@ -128,37 +128,49 @@ async fn an_idle_worker_beats_once_in_each_wait_and_asks_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_claim_that_waits_in_vain_costs_one_call_of_a_script() {
+async fn a_claim_that_waits_in_vain_costs_one_call_of_a_script_at_most() {
     // it looked once more when its time was over, and whoever had called claimed anew at once
     let server = Server::start(&[]);
     let queue = server.queue().await;
     let worker = Incarnation::new();
     queue.dequeue(claim(worker, 1)).await.unwrap();
-    let before = calls(&server, "evalsha");
-    let mut waits = claim(worker, 1);
-    waits.wait = Duration::from_millis(300);
-    let claimed = queue.dequeue(waits).await.unwrap();
-    assert_eq!((claimed.tasks.len(), calls(&server, "evalsha") - before), (0, 1));
+    for looks in [0, 1] {
+        let before = calls(&server, "evalsha");
+        let mut waits = claim(worker, 1);
+        waits.wait = Duration::from_millis(300);
+        let claimed = queue.dequeue(waits).await.unwrap();
+        assert_eq!((claimed.tasks.len(), calls(&server, "evalsha") - before), (0, looks));
+    }
 }
 
+/// Each claim that waits looked first, also right after one that had taken all there was.
 #[tokio::test]
-async fn a_result_comes_with_the_news_of_it_and_a_long_one_is_looked_for() {
+async fn a_claim_that_waits_after_one_that_left_nothing_does_not_look_again() {
     let server = Server::start(&[]);
-    let (queue, other, worker) = (server.queue().await, server.queue().await, Incarnation::new());
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    let waits = |number| {
+        let mut claim = claim(worker, number);
+        (claim.wait, claim.idle) = (Duration::from_secs(4), false);
+        claim
+    };
     put(&queue, "first", options()).await;
     work(&queue, worker, 1, &completed()).await;
-    for (number, text, length, looks_again) in [(2, "short", 500, 0), (3, "long", 2000, 1)] {
-        put(&queue, text, options()).await;
-        let waits = tokio::spawn({
-            let (other, id) = (other.clone(), id(text));
-            async move { other.wait(&Q, &id, Duration::from_secs(30)).await }
+    let before = calls(&server, "evalsha");
+    for number in 2..12 {
+        let waiting = tokio::spawn({
+            let (queue, claim) = (queue.clone(), waits(number));
+            async move { queue.dequeue(claim).await }
         });
-        let waiting = || async { (server.say(&["scard", "tf:{tasks}:waiting"]) == "1").then_some(()) };
-        until("it waits", waiting).await;
-        let before = calls(&server, "evalsha");
-        work(&queue, worker, number, &Outcome::Completed { result: vec![7; length].into() }).await;
-        let found = soon("it hears of it", waits).await.unwrap().unwrap().into_found().unwrap();
-        assert_eq!(calls(&server, "evalsha") - before, 2 + looks_again, "claim, end, and this look: {text}");
-        assert_eq!(found, record(&queue, text).await);
+        server.see("waits", "blpop", 1).await;
+        put(&queue, &format!("t{number}"), options()).await;
+        let got = soon("it is woken", waiting).await.unwrap().unwrap().tasks;
+        settle(&queue, &got[0], completed()).await;
+    }
+    assert_eq!(calls(&server, "evalsha") - before, 30, "enqueue, claim and end of each");
+    // what a claim left is claimed at once
+    put_many(&queue, "left", 2, options()).await;
+    for number in 12..14 {
+        assert_eq!(queue.dequeue(waits(number)).await.unwrap().tasks.len(), 1);
     }
 }
