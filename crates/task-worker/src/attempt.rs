@@ -13,6 +13,7 @@ use crate::{
     TaskContext, TaskRegistry,
     engine::Caller,
     outcome::{Ended, Rules, Why, classify},
+    panic::caught,
     registry::{Kind, Registered},
     settings::Settings,
 };
@@ -103,19 +104,24 @@ impl Attempt {
     }
 
     /// Runs it to its end. What its context is told ends it, as far as it can be ended.
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) fn run(self) -> impl Future<Output = Outcome> + Send {
         let ctx = &self.ctx;
         // of the highest level, so that what is logged within says whose it is, however little is logged
-        let span = tracing::error_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
+        let span = || tracing::error_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
+        let span = caught(span).unwrap_or_else(|_| tracing::Span::none()); // a subscriber is somebody's own
         async move {
             let ended = match self.begin() {
                 Err(ended) => ended,
                 Ok(deadline) => self.work(deadline).await,
             };
             let ended = match ended {
-                Ended::Returned(Ok(result)) => match self.follow_up().await {
-                    Ok(()) => Ended::Returned(Ok(result)),
-                    Err(ended) => ended,
+                Ended::Returned(Ok(result)) => match self.ctx.follow_ups() {
+                    none if none.is_empty() => Ended::Returned(Ok(result)),
+                    // few have any, and each attempt would carry the room for it
+                    messages => match Box::pin(self.follow_up(messages)).await {
+                        Ok(()) => Ended::Returned(Ok(result)),
+                        Err(ended) => ended,
+                    },
                 },
                 ended => ended,
             };
@@ -124,7 +130,6 @@ impl Attempt {
             outcome
         }
         .instrument(span)
-        .await
     }
 
     /// The time that it waited for its start counts for nothing. Answers when its timeout is over.
@@ -146,13 +151,13 @@ impl Attempt {
         // most tasks end before anything else is polled: what that needs is made only then
         let timeout = async {
             match deadline {
-                Some(deadline) => sleep_until(deadline).await,
+                Some(deadline) => Box::pin(sleep_until(deadline)).await,
                 None => std::future::pending().await,
             }
         };
         let cancelled = async {
             signal.cancelled().await;
-            sleep(CANCEL_GRACE).await;
+            Box::pin(sleep(CANCEL_GRACE)).await;
         };
         // the work is only borrowed: whichever branch wins, it goes on below or is dropped on purpose
         let why = tokio::select! {
@@ -176,12 +181,8 @@ impl Attempt {
     }
 
     /// Sends what the task enqueued through its context, until the backend has taken it.
-    async fn follow_up(&self) -> Result<(), Ended> {
-        let messages = self.ctx.follow_ups();
+    async fn follow_up(&self, messages: Vec<TaskMessage>) -> Result<(), Ended> {
         let Caller { queue, outage } = &self.caller;
-        if messages.is_empty() {
-            return Ok(());
-        }
         loop {
             let refused = match queue.enqueue_messages(messages.clone()).await {
                 Ok(answers) => messages.iter().zip(answers).find_map(refused),

@@ -7,11 +7,13 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe},
-    pin::pin,
+    pin::Pin,
     sync::Once,
-    task::Poll,
+    task::{Context, Poll},
 };
 
+use futures_util::FutureExt as _;
+use pin_project_lite::pin_project;
 use task_core::{FailureKind, TaskError, TaskResult};
 
 thread_local! {
@@ -55,18 +57,35 @@ pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> TaskResult<T> {
 }
 
 /// Polls a task's future; a panic becomes an error of the attempt.
-pub(crate) async fn caught_async<T>(future: impl Future<Output = TaskResult<T>>) -> TaskResult<T> {
-    caught_future(future).await.flatten()
+pub(crate) fn caught_async<T>(
+    future: impl Future<Output = TaskResult<T>>,
+) -> impl Future<Output = TaskResult<T>> {
+    caught_future(future).map(Result::flatten)
 }
 
 /// Polls a future; a panic becomes an error.
-pub(crate) async fn caught_future<T>(future: impl Future<Output = T>) -> TaskResult<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| match caught(|| future.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
-        Err(error) => Poll::Ready(Err(error)),
-    })
-    .await
+pub(crate) fn caught_future<F: Future>(future: F) -> Caught<F> {
+    Caught { future }
+}
+
+pin_project! {
+    /// No `async fn`: such a one keeps what it is given twice, and here that may be all that a task is while it runs.
+    pub(crate) struct Caught<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Caught<F> {
+    type Output = TaskResult<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match caught(|| future.poll(cx)) {
+            Ok(poll) => poll.map(Ok),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -344,3 +344,14 @@ fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_runs_takes_little_more_than_a_kilobyte_beside_its_task() {
+        let bench = Bench::new(Slots { all: 1, blocking: 1 });
+        let runner = size_of_val(&bench.0.clone().run());
+        assert!(runner <= 1300, "{runner} bytes");
+    }
+}
