@@ -11,8 +11,14 @@ thread_local! {
 
 /// What `write` writes.
 pub(crate) fn filled<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> (Vec<u8>, T) {
+    filled_with(0, write)
+}
+
+/// The same, of about so many bytes: what is large has little room left over then.
+pub(crate) fn filled_with<T>(bytes: usize, write: impl FnOnce(&mut Vec<u8>) -> T) -> (Vec<u8>, T) {
     let mut room = ROOM.take();
     room.clear();
+    room.reserve(bytes);
     let told = write(&mut room);
     if room.capacity() > KEPT {
         return (room, told); // it is not copied for that
@@ -44,5 +50,7 @@ mod tests {
         let (large, ()) = filled(|bytes| bytes.extend(vec![7; KEPT + 1]));
         assert_eq!(large.len(), KEPT + 1);
         assert!(ROOM.take().capacity() <= KEPT);
+        let (known, ()) = filled_with(2 * KEPT, |bytes| bytes.extend(vec![7; 2 * KEPT - 10]));
+        assert!(known.capacity() < 2 * KEPT + 100);
     }
 }

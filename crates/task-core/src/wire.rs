@@ -129,7 +129,7 @@ impl TaskMessage {
             tenant: self.reserved.tenant.as_deref(),
             schema_hash: self.reserved.schema_hash,
         };
-        write([MESSAGE, VERSION, self.priority, self.max_crashes], &body)
+        write([MESSAGE, VERSION, self.priority, self.max_crashes], self.params.len(), &body)
     }
 
     /// A message out of what the store has of it.
@@ -254,7 +254,7 @@ impl ResultMessage {
             errors: errors.collect(),
             fingerprint: self.fingerprint,
         };
-        write([RESULT, VERSION, self.status as u8, 0], &body)
+        write([RESULT, VERSION, self.status as u8, 0], self.result.as_ref().map_or(0, Bytes::len), &body)
     }
 
     /// A record out of what the store has of it.
@@ -301,8 +301,9 @@ fn to_name(name: &str) -> Result<Name, WireError> {
     name.parse().map_err(|error: InvalidName| WireError::Damaged(error.to_string()))
 }
 
-fn write(prefix: [u8; PREFIX], body: &impl Serialize) -> Vec<u8> {
-    let (record, written) = room::filled(|record| {
+/// `payload` is how long that part of the body is that may be long.
+fn write(prefix: [u8; PREFIX], payload: usize, body: &impl Serialize) -> Vec<u8> {
+    let (record, written) = room::filled_with(payload + 200, |record| {
         record.extend_from_slice(&prefix);
         body.serialize(&mut rmp_serde::Serializer::new(record).with_struct_map())
     });

@@ -79,6 +79,8 @@ pub(crate) async fn wait(
         tokio::pin!(heard);
         // from here on no news is missed
         heard.as_mut().enable();
+        // one that came before this look may be of another task that had this id
+        let is_old = listener.result().is_some();
         let pushed = redis.link.subscribed(&channel).await;
         let found = look(redis, queue, id, pushed).await?;
         let left = end.saturating_duration_since(Instant::now());
@@ -88,17 +90,20 @@ pub(crate) async fn wait(
         let safety = if pushed { SAFETY } else { WITHOUT_NEWS };
         tokio::select! {
             // nothing is lost with it: the next round looks
-            () = heard => if let Some(found) = told(redis, queue, id, listener.result()) {
-                return Ok(found);
-            },
+            () = heard => {
+                let told = listener.result().filter(|_| !is_old);
+                if let Some(found) = told.and_then(|result| told_of(redis, queue, id, result)) {
+                    return Ok(found);
+                }
+            }
             () = sleep(left.min(safety)) => {}
         }
     }
 }
 
-/// What news say of a task that has ended; none if they don't say it, or it can't be read.
-fn told(redis: &RedisQueue, queue: &Name, id: &TaskId, result: Option<Bytes>) -> Option<Lookup> {
+/// What news say of a task that has ended; none if it can't be read.
+fn told_of(redis: &RedisQueue, queue: &Name, id: &TaskId, result: Bytes) -> Option<Lookup> {
     let id = Bytes::copy_from_slice(stored_id(id).as_ref());
-    let view = Value::List(vec![Value::Bytes(id), Value::Bytes(result?)]);
+    let view = Value::List(vec![Value::Bytes(id), Value::Bytes(result)]);
     Some(record::read(queue, view).ok()?.lookup(redis.link.clock.now()))
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Quick tasks that run before: their code, buffers and threads are not to be counted.
-const BEFORE: u64 = 1000;
+const BEFORE: u64 = 50;
 
 /// A worker runs very many tasks at once that wait for a moment, and its memory is looked at before and meanwhile. What is
 /// told of each is all that it takes: its message, its attempt, and the sleep that it is in.

@@ -86,8 +86,10 @@ impl<K: Copy + Ord> Line<K> {
             self.entries.retain(|(_, id)| id.is_some());
             self.gaps = 0;
         }
-        if self.entries.is_empty() {
-            self.entries.shrink_to(KEPT);
+        // what was needed once is given back in steps, so that each entry is moved a few times at most
+        let kept = (KEPT / 2).max(2 * self.entries.len());
+        if self.entries.capacity() > 2 * kept {
+            self.entries.shrink_to(kept);
         }
     }
 
@@ -301,7 +303,7 @@ mod tests {
         for n in 1..9_999 {
             line.remove(n);
         }
-        assert!(line.entries.len() < 4, "{}", line.entries.len());
+        assert!(line.entries.len() < 4 && line.entries.capacity() <= KEPT, "{}", line.entries.len());
         line.remove(0);
         line.remove(9_999);
         assert!(line.is_empty() && line.entries.capacity() <= KEPT);

@@ -174,3 +174,25 @@ async fn a_claim_that_waits_after_one_that_left_nothing_does_not_look_again() {
         assert_eq!(queue.dequeue(waits(number)).await.unwrap().tasks.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_result_comes_with_the_news_of_it_and_a_long_one_is_looked_for() {
+    let server = Server::start(&[]);
+    let (queue, other, worker) = (server.queue().await, server.queue().await, Incarnation::new());
+    put(&queue, "first", options()).await;
+    work(&queue, worker, 1, &completed()).await;
+    for (number, text, length, looks_again) in [(2, "short", 50, 0), (3, "long", 500, 1)] {
+        put(&queue, text, options()).await;
+        let waits = tokio::spawn({
+            let (other, id) = (other.clone(), id(text));
+            async move { other.wait(&Q, &id, Duration::from_secs(30)).await }
+        });
+        let waiting = || async { (server.say(&["scard", "tf:{tasks}:waiting"]) == "1").then_some(()) };
+        until("it waits", waiting).await;
+        let before = calls(&server, "evalsha");
+        work(&queue, worker, number, &Outcome::Completed { result: vec![7; length].into() }).await;
+        let found = soon("it hears of it", waits).await.unwrap().unwrap().into_found().unwrap();
+        assert_eq!(calls(&server, "evalsha") - before, 2 + looks_again, "claim, end, and this look: {text}");
+        assert_eq!(found, record(&queue, text).await);
+    }
+}

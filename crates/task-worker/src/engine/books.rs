@@ -23,13 +23,14 @@ pub(crate) struct Books {
     pub(crate) suspect: bool,
 }
 
-/// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up.
-const UNSETTLED: u32 = 8;
 /// What waits here for a slot may be expected to wait so long.
 const AHEAD: Duration = Duration::from_millis(50);
 /// So many may wait for each slot: what a call costs, and its way over a network, is then shared by hundreds of tasks that
 /// take no time.
 const WAITING: u32 = 8;
+/// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up. All
+/// that it may hold can end at once, and that is not so many.
+const UNSETTLED: u32 = 2 * (1 + WAITING);
 
 impl Books {
     pub(crate) fn holds_nothing(&self) -> bool {
@@ -94,7 +95,7 @@ mod tests {
     fn nothing_is_claimed_beside_a_suspect_at_rest_or_with_many_unsettled() {
         assert_eq!(Books { suspect: true, ..BUSY }.room(), 0);
         assert_eq!(Books { resting: true, ..BUSY }.room(), 0);
-        assert_eq!(Books { unsettled: 32, ..BUSY }.room(), 0);
+        assert_eq!(Books { unsettled: 4 * UNSETTLED, ..BUSY }.room(), 0);
     }
 
     #[test]
