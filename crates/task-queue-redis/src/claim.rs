@@ -34,13 +34,18 @@ pub(crate) struct Emptied(Mutex<HashMap<(Name, Incarnation), Last>>);
 
 struct Last {
     at: Instant,
+    number: u64,
+    /// It brought tasks, which are to be brought again by its number.
+    gave: bool,
     due: Option<Duration>,
     idle: bool,
 }
 
 impl Emptied {
-    /// So long it counts.
-    const FRESH: Duration = Duration::from_secs(1);
+    /// So long it counts: a worker that waits for tasks claims again at once.
+    const FRESH: Duration = Duration::from_millis(100);
+    /// So many may be kept that count no more.
+    const STALE: usize = 64;
 
     fn note(&self, claim: &Claim, last: Option<Last>) {
         let (mut emptied, worker) = (self.lock(), (claim.queue.clone(), claim.worker));
@@ -48,15 +53,23 @@ impl Emptied {
             Some(last) => emptied.insert(worker, last),
             None => emptied.remove(&worker),
         };
+        if emptied.len() > Self::STALE {
+            emptied.retain(|_, last| last.at.elapsed() < Self::FRESH);
+        }
+    }
+
+    fn forget(&self, queue: &Name, worker: Incarnation) {
+        self.lock().remove(&(queue.clone(), worker));
     }
 
     /// The answer that a claim that waits would get; none if it has to ask. It is told once.
     fn take(&self, claim: &Claim) -> Option<Answer> {
         let last = self.lock().remove(&(claim.queue.clone(), claim.worker))?;
         let age = last.at.elapsed();
+        let waits = claim.max_tasks > 0 && !claim.wait.is_zero();
+        let is_next = claim.number > last.number || (claim.number == last.number && !last.gave);
         // one that holds nothing may be given what the last one was not
-        let holds =
-            age < Self::FRESH && claim.max_tasks > 0 && !claim.wait.is_zero() && (last.idle || !claim.idle);
+        let holds = age < Self::FRESH && waits && is_next && (last.idle || !claim.idle);
         let mut claimed = Claimed::default();
         claimed.next_wake = last.due.map(|due| due.saturating_sub(age));
         holds.then_some(Answer { claimed, alone: false })
@@ -74,7 +87,7 @@ pub(crate) struct Answer {
     alone: bool,
 }
 
-/// Claims, and while there is nothing, parks: a token ends the wait, and so does the time of the next due task, for the
+/// Claims, and while there is nothing, parks; at once, if the last claim of this worker took all there was. A token ends the wait, and so does the time of the next due task, for the
 /// one worker that watches the clock. That clock runs here, since Redis ends a blocking command up to 100 ms late.
 pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed, QueueError> {
     let end = end_of(claim.wait);
@@ -176,7 +189,13 @@ pub(crate) async fn read_claim(
     claimed.next_wake = u64::try_from(due).ok().map(Duration::from_millis);
     (claimed.run_empty, claimed.paused) = (run_empty, paused);
     let emptied = claim.max_tasks > 0 && !(more || run_empty || paused || alone);
-    let last = || Last { at: Instant::now(), due: claimed.next_wake, idle: claim.idle };
+    let last = || Last {
+        at: Instant::now(),
+        number: claim.number,
+        gave: !claimed.tasks.is_empty(),
+        due: claimed.next_wake,
+        idle: claim.idle,
+    };
     redis.link.emptied.note(claim, emptied.then(last));
     Ok(Answer { claimed, alone })
 }
@@ -187,6 +206,7 @@ pub(crate) async fn release(
     queue: &Name,
     worker: Incarnation,
 ) -> Result<u64, QueueError> {
+    redis.link.emptied.forget(queue, worker);
     let mut call = redis.call(queue);
     call.arg(worker.to_string()).number(STEP);
     let mut given = 0;

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::{
     url::Target,
-    wire::{Address, Connection, Request, Value, WireError},
+    wire::{Address, Connection, WireError},
 };
 
 /// To make a connection, with TLS and login.
@@ -52,14 +52,7 @@ impl managed::Manager for Manager {
     type Error = WireError;
 
     async fn create(&self) -> Result<Connection, WireError> {
-        let mut connection = self.0.dial("commands").await?;
-        let asked = timeout(ANSWER, connection.ask(&Request::one(&["INFO", "server"]))).await;
-        let answers = asked.map_err(|_| WireError::timed_out(format!("no answer within {ANSWER:?}")))??;
-        if let [Ok(Value::Bytes(said))] = &answers[..] {
-            let said = String::from_utf8_lossy(said);
-            connection.run = said.lines().find_map(|line| line.strip_prefix("run_id:")).map(Into::into);
-        }
-        Ok(connection)
+        self.0.dial("commands").await
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<WireError> {

@@ -1,8 +1,8 @@
 //! A client's connections to one server: a pool for short commands, and connections of their own for those that wait.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -47,8 +47,6 @@ pub(crate) struct Link {
     pool: Pool<Manager>,
     pub(crate) idle: Idle,
     used: Mutex<HashSet<Name>>,
-    /// In which run of the server each queue was called last.
-    pub(crate) runs: Mutex<HashMap<Name, Arc<str>>>,
     /// The hashes of scripts that the server knew when they ran last.
     pub(crate) loaded: Mutex<HashSet<&'static str>>,
 }
@@ -77,7 +75,6 @@ impl Link {
             pool,
             idle: Idle::default(),
             used: Mutex::default(),
-            runs: Mutex::default(),
             loaded: Mutex::default(),
         })
     }

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a token that was taken is spent by a call that looks, or goes back. So a wait that is dropped, at any
 //! moment, loses none: what arrives for it goes to the next who waits, and if there is none, back into its list. Only
-//! with the end of the runtime or of the process a token is lost; then the next look of any worker, at most five seconds
+//! with the end of the runtime or of the process a token is lost; then the next look of any worker, five seconds
 //! later, puts it back.
 
 use std::{

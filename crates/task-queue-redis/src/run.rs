@@ -1,8 +1,8 @@
 //! Scripts are run: by their hash, and by their text where the server does not know them.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, MutexGuard, PoisonError},
+    collections::HashSet,
+    sync::{MutexGuard, PoisonError},
 };
 
 use task_core::{Name, QueueError};
@@ -31,19 +31,22 @@ impl Link {
     /// A script that the server may not know is sent as text if others follow it, since they would overtake it. Only
     /// where a server forgot its scripts just now they do, once.
     ///
-    /// Before the first of all on a queue in a run of the server goes one that tells the queue of it.
+    /// Before the first on a queue over a connection goes one that tells the queue in which run the server is.
     pub(crate) async fn run_all(
         &self,
         calls: &[(&'static Script, &Call)],
         queue: &Name,
     ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
         let connection = self.connection().await?;
         let length = calls.iter().map(|(_, call)| call.length()).sum();
         let mut request = Request::with_capacity(length);
-        let news = connection.run.clone().filter(|run| self.runs().get(queue) != Some(run));
+        let news = connection.run.clone().filter(|run| !run.told().contains(queue));
         if let Some(run) = &news {
             let mut call = Call::new(self.target.keys.base(queue));
-            script::SERVER.by_text(call.arg(run.as_bytes()), &mut request);
+            script::SERVER.by_text(call.arg(run.id.as_bytes()), &mut request);
         }
         for (n, (script, call)) in calls.iter().enumerate() {
             let is_followed = n + 1 < calls.len();
@@ -58,7 +61,7 @@ impl Link {
         if let Some(run) = news
             && let Some(Ok(_)) = answered.next()
         {
-            self.runs().insert(queue.clone(), run);
+            run.told().insert(queue.clone());
         }
         for (answer, (script, call)) in answered.zip(calls) {
             let answer = match answer {
@@ -80,11 +83,6 @@ impl Link {
             });
         }
         Ok(answers)
-    }
-
-    /// In which run of the server each queue was called last.
-    fn runs(&self) -> MutexGuard<'_, HashMap<Name, Arc<str>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hashes of scripts that the server knew when they ran last.

@@ -79,21 +79,26 @@ pub(crate) async fn wait(
         tokio::pin!(heard);
         // from here on no news is missed
         heard.as_mut().enable();
-        // one that came before this look may be of another task that had this id
-        let is_old = listener.result().is_some();
         let pushed = redis.link.subscribed(&channel).await;
         let found = look(redis, queue, id, pushed).await?;
         let left = end.saturating_duration_since(Instant::now());
         if !found.is_live() || left.is_zero() {
             return Ok(found);
         }
+        // news that are late may be of another task that had this id, or of what was replayed
+        let is_same = |told: &Lookup| match (told, &found) {
+            (Lookup::Found(told), Lookup::Found(found)) => {
+                (told.enqueued_at, told.generation) == (found.enqueued_at, found.generation)
+            }
+            _ => false,
+        };
         let safety = if pushed { SAFETY } else { WITHOUT_NEWS };
         tokio::select! {
             // nothing is lost with it: the next round looks
             () = heard => {
-                let told = listener.result().filter(|_| !is_old);
-                if let Some(found) = told.and_then(|result| told_of(redis, queue, id, result)) {
-                    return Ok(found);
+                let told = listener.result().and_then(|result| told_of(redis, queue, id, result));
+                if let Some(told) = told.filter(is_same) {
+                    return Ok(told);
                 }
             }
             () = sleep(left.min(safety)) => {}

@@ -65,14 +65,14 @@ pub(crate) fn caught_async<T>(
 
 /// Polls a future; a panic becomes an error.
 pub(crate) fn caught_future<F: Future>(future: F) -> Caught<F> {
-    Caught { future }
+    Caught { future: Some(future) }
 }
 
 pin_project! {
     /// No `async fn`: such a one keeps what it is given twice, and here that may be all that a task is while it runs.
     pub(crate) struct Caught<F> {
         #[pin]
-        future: F,
+        future: Option<F>,
     }
 }
 
@@ -80,10 +80,22 @@ impl<F: Future> Future for Caught<F> {
     type Output = TaskResult<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future;
-        match caught(|| future.poll(cx)) {
-            Ok(poll) => poll.map(Ok),
-            Err(error) => Poll::Ready(Err(error)),
+        let mut future = self.project().future;
+        let polled = caught(|| {
+            let running = future.as_mut().as_pin_mut().expect("it is polled until it has ended");
+            let polled = running.poll(cx);
+            if polled.is_ready() {
+                // what it leaves behind may panic, too
+                future.set(None);
+            }
+            polled
+        });
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(error) => {
+                drop(caught(|| future.set(None)));
+                Poll::Ready(Err(error))
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ pub trait Queue: Send + Sync + 'static {
     /// before; at most `max_tasks` and about `max_bytes` (the first task always fits). With nothing due it waits up
     /// to `wait`, without polling, and then answers none. The same claim number again gives the same tasks, as long
     /// as it is above the `acked` one and among the last eight; an older one gives none. A claim registers the
-    /// incarnation if it isn't yet, and renews its lease.
+    /// incarnation if it isn't yet, and renews its lease; one that waits may leave that to the last before it.
     ///
     /// # Errors
     /// [`QueueError::Closed`] if the incarnation was released or its lease ended.

@@ -20,8 +20,8 @@ pub(super) struct Line<K> {
     gaps: usize,
 }
 
-/// An empty line keeps room for so many.
-const KEPT: usize = 1024;
+/// A line with few in it keeps room for so many at most: of a claim of many, one may run for long.
+const KEPT: usize = 64;
 
 impl<K> Default for Line<K> {
     fn default() -> Self {

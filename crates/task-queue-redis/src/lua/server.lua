@@ -1,5 +1,6 @@
--- Hears in which run of its server a queue is used. In another than before nothing is reaped for a while: a server that was
--- away told nobody that it was, and those who work were cut off from it, perhaps for longer than others.
+-- Hears in which run of its server a queue is used. In another than before, or where none is known, nothing is reaped for a
+-- while: a server that was away told nobody that it was, and those who work were cut off from it, perhaps for longer than
+-- others.
 -- KEYS 1 base
 -- ARGV 1 the server's id of its run
 -- reply now
@@ -7,6 +8,6 @@
 local last = call('HGET', META, 'server')
 if last ~= ARGV[1] then
   call('HSET', META, 'server', ARGV[1])
-  if last then call('HSET', META, 'grace', int(math.max(grace, now + 12000))) end
+  if last or call('EXISTS', LEASES) == 1 then call('HSET', META, 'grace', int(math.max(grace, now + 12000))) end
 end
 return { time }

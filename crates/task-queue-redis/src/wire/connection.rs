@@ -1,11 +1,13 @@
 use std::{
+    collections::HashSet,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 use bytes::BytesMut;
+use task_core::Name;
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
 use super::{
@@ -38,12 +40,33 @@ pub(crate) struct Connection {
     decoder: Decoder,
     /// How many answers are still to be read.
     owed: usize,
-    /// The server's id of the run that it is in, if it was asked and said so.
-    pub(crate) run: Option<Arc<str>>,
+    /// In which run of the server it was made, if the server said so.
+    pub(crate) run: Option<Arc<Run>>,
+}
+
+/// A run of a server, as a connection knows it.
+pub(crate) struct Run {
+    /// The server's id of it.
+    pub(crate) id: String,
+    told: Mutex<HashSet<Name>>,
+}
+
+impl Run {
+    /// What INFO says of it.
+    fn of(said: &[u8]) -> Option<Self> {
+        let said = String::from_utf8_lossy(said);
+        let id = said.lines().find_map(|line| line.strip_prefix("run_id:"))?.to_owned();
+        Some(Self { id, told: Mutex::default() })
+    }
+
+    /// The queues that heard of it over this connection.
+    pub(crate) fn told(&self) -> MutexGuard<'_, HashSet<Name>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Connection {
-    /// Connects, and gives its name for whoever reads CLIENT LIST.
+    /// Connects, gives its name for whoever reads CLIENT LIST, and hears in which run the server is.
     pub(crate) async fn open(address: &Address, login: &Login, name: &str) -> Result<Self, WireError> {
         let stream = address.connect().await?;
         let mut connection =
@@ -59,7 +82,7 @@ impl Connection {
             hello.command(&["SELECT", &login.db.to_string()]);
         }
         let begins = hello.commands();
-        hello.command(&["CLIENT", "SETNAME", name]);
+        hello.command(&["CLIENT", "SETNAME", name]).command(&["INFO", "server"]);
         connection.send(&hello).await?;
         // one by one: a server that takes nobody in says so and closes, and answers nothing else
         for n in 0..hello.commands() {
@@ -67,10 +90,11 @@ impl Connection {
                 Value::Error(error) if n < logs_in && !error.is_full() => {
                     return Err(WireError::Login(error));
                 }
-                // a name is for people: a server that has none serves us all the same
+                // a name is for people, and most know the run: a server that has none serves us all the same
                 Value::Error(error) if n < begins || !error.is_closed_command() => {
                     return Err(WireError::Refused(error));
                 }
+                Value::Bytes(said) => connection.run = Run::of(&said).map(Arc::new),
                 _ => {}
             }
         }

@@ -66,6 +66,7 @@ macro_rules! __promises {
             resend {
                 an_enqueue_sent_again_is_answered_as_there
                 a_claim_that_was_answered_empty_may_bring_tasks_when_it_is_sent_again
+                a_claim_that_waits_and_was_answered_unheard_is_answered_so_again
                 a_claim_sent_again_brings_what_is_still_held_of_it
                 a_claim_that_arrives_after_a_later_one_brings_tasks_too
                 a_heartbeat_sent_again_changes_nothing

@@ -30,6 +30,17 @@ pub async fn a_claim_that_was_answered_empty_may_bring_tasks_when_it_is_sent_aga
     assert_eq!(ids(&h.queue().dequeue(claim).await.expect("an answer").tasks), ["a"]);
 }
 
+/// Though it would wait, if there were nothing: its worker never heard of what it was given.
+pub async fn a_claim_that_waits_and_was_answered_unheard_is_answered_so_again<H: Harness>(h: &H) {
+    h.put("a", options()).await;
+    let mut worker = h.sim("w");
+    let mut claim = worker.next_claim(9);
+    claim.wait = SOON;
+    for _ in 0..2 {
+        assert_eq!(ids(&h.queue().dequeue(claim.clone()).await.expect("an answer").tasks), ["a"]);
+    }
+}
+
 /// What a claim gave and its worker has settled is not given again under that number.
 pub async fn a_claim_sent_again_brings_what_is_still_held_of_it<H: Harness>(h: &H) {
     h.send(["a", "b"].map(|id| task(id, options())).to_vec()).await;

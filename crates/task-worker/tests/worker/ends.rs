@@ -13,6 +13,7 @@ use task_worker::{
     prelude::*,
 };
 use tokio::sync::Notify;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use crate::{Mail, Number, SOON, memory, with_worker};
 
@@ -188,6 +189,29 @@ async fn a_panic_of_what_a_task_leaves_behind_costs_no_slot() {
             assert!(failure.message.ends_with(": left behind"), "{failure}");
         }
         assert_eq!(queue.enqueue(Number { n: 2 }).await.unwrap().result(SOON).await.unwrap(), 2);
+    };
+    with_worker(&queue, registry, |worker| worker.concurrency(1), test).await;
+}
+
+#[tokio::test]
+async fn a_subscriber_that_panics_as_the_span_of_an_attempt_closes_stops_no_worker() {
+    // the span outlived the attempt, and its panic took the runner with it that was to take the next
+    struct PanicsAtClose;
+    impl<S: tracing::Subscriber> Layer<S> for PanicsAtClose {
+        fn on_close(&self, _: tracing::span::Id, _: Context<'_, S>) {
+            panic!("a subscriber's own");
+        }
+    }
+    let queue = memory();
+    let registry = TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) });
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(PanicsAtClose));
+    let test = async {
+        for n in 0..40 {
+            let number = queue.enqueue(Number { n }).max_retries(0).await.unwrap();
+            assert!(number.result(SOON).await.is_err());
+            let failure = number.message().await.unwrap().unwrap().error.unwrap();
+            assert!(failure.message.ends_with(": a subscriber's own"), "{failure}");
+        }
     };
     with_worker(&queue, registry, |worker| worker.concurrency(1), test).await;
 }
