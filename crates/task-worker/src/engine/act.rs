@@ -60,7 +60,7 @@ impl Engine {
                 .collect();
         }
         let views: Vec<_> = self.lanes.iter().map(Lane::view).collect();
-        share::share(room, &views)
+        share::share(room.min(books::at_once(self.call)), &views)
     }
 
     pub(super) fn claim(&mut self, ask: Ask) {

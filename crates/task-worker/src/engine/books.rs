@@ -32,6 +32,9 @@ const WAITING: u32 = 8;
 /// that it may hold can end at once, and that is not so many.
 const UNSETTLED: u32 = 2 * (1 + WAITING);
 
+/// So many tasks are claimed at once for each millisecond that a call takes.
+const A_MILLISECOND: u32 = 256;
+
 impl Books {
     pub(crate) fn holds_nothing(&self) -> bool {
         self.held + self.asked + self.unsettled == 0
@@ -62,6 +65,18 @@ pub(crate) fn buffer(mean: Option<Duration>, youngest: Option<Duration>, concurr
     }
     let ahead = AHEAD.as_nanos() / mean.as_nanos().max(1);
     u32::try_from(ahead).unwrap_or(u32::MAX).min(concurrency.saturating_mul(WAITING))
+}
+
+/// How many tasks to claim at once, where a call takes so long at least. A larger batch is not cheaper, and leaves the queue
+/// idle while it is run, or the worker while it is brought; over a distance it has to last until the next has come.
+pub(crate) fn at_once(call: Option<Duration>) -> u32 {
+    let micros = call.map_or(0, |call| call.as_micros());
+    u32::try_from(micros * u128::from(A_MILLISECOND) / 1000).unwrap_or(u32::MAX).max(A_MILLISECOND)
+}
+
+/// What calls take at least: a sixty-fourth more with each that took longer, since a way may have become longer.
+pub(crate) fn least(before: Option<Duration>, took: Duration) -> Option<Duration> {
+    Some(before.map_or(took, |before| took.min(before + before / 64)))
 }
 
 /// The mean of what attempts took, in which the last few weigh most.
@@ -114,6 +129,17 @@ mod tests {
         assert_eq!(buffer(Some(ms(51)), None, 64), 0);
         assert_eq!(buffer(Some(Duration::ZERO), None, 64), 512);
         assert_eq!(buffer(Some(ms(1)), Some(ms(50)), 64), 0, "those that run now are longer");
+    }
+
+    #[test]
+    fn a_claim_asks_for_more_over_a_distance() {
+        let micros = |micros| Some(Duration::from_micros(micros));
+        assert_eq!([None, micros(0), micros(900), micros(1000)].map(at_once), [256; 4]);
+        assert_eq!((at_once(micros(2500)), at_once(Some(Duration::MAX))), (640, u32::MAX));
+        let short = least(least(None, Duration::from_millis(4)), Duration::from_millis(2));
+        assert_eq!(short, micros(2000));
+        let after = (0..100).fold(short, |before, _| least(before, Duration::from_millis(4)));
+        assert_eq!(after, micros(4000), "the way has become longer");
     }
 
     #[test]

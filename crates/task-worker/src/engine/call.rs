@@ -35,6 +35,7 @@ pub(super) enum Answer {
         worker: Incarnation,
         settlements: Vec<Settlement>,
         settled: Result<SettleReply, QueueError>,
+        took: Duration,
     },
     /// What is left in all queues, if that can be told.
     Counted(Left),
@@ -115,7 +116,9 @@ impl Caller {
                 "the backend gave {answers} answers to {ends} ends of attempts; it must give one for each, in their order"
             )))
         };
+        let began = Instant::now();
         let mut settled = self.until_answered("settle", &request.queue, Duration::ZERO, call).await;
+        let took = began.elapsed();
         if let (Ok(reply), Some(claim)) = (&mut settled, &request.then) {
             reply.claimed = Some(match reply.claimed.take() {
                 Some(claimed @ (Ok(_) | Err(QueueError::Closed(_)))) => claimed,
@@ -123,7 +126,7 @@ impl Caller {
                 Some(Err(_)) | None => self.until_claimed(claim).await,
             });
         }
-        Answer::Settled { lane, worker, settlements: request.settlements, settled }
+        Answer::Settled { lane, worker, settlements: request.settlements, settled, took }
     }
 
     /// Signs off: until it is answered, or the time is over.

@@ -34,7 +34,8 @@ impl Engine {
                     Err(_) => self.closed(worker),
                 }
             }
-            Answer::Settled { lane, worker, settlements, settled } => {
+            Answer::Settled { lane, worker, settlements, settled, took } => {
+                self.call = books::least(self.call, took);
                 self.lanes[lane].settled(settlements.len());
                 let current = worker == self.board.incarnation();
                 match settled {
