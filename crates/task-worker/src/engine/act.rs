@@ -46,7 +46,7 @@ impl Engine {
         self.books.unsettled = u32::try_from(unsettled).unwrap_or(u32::MAX).saturating_add(self.put_off);
         self.books.resting = self.stopping || self.paused || self.suspended;
         self.books.run_empty = self.lanes.iter().any(|lane| lane.run_empty);
-        self.books.buffer = books::buffer(self.mean, self.bench.youngest(), self.books.concurrency);
+        self.books.buffer = books::buffer(self.mean, self.bench.youngest(), self.way, self.books.concurrency);
     }
 
     pub(super) fn asks(&self) -> Vec<Ask> {
@@ -60,7 +60,7 @@ impl Engine {
                 .collect();
         }
         let views: Vec<_> = self.lanes.iter().map(Lane::view).collect();
-        share::share(room.min(books::at_once(self.call)), &views)
+        share::share(room.min(books::at_once(self.way)), &views)
     }
 
     pub(super) fn claim(&mut self, ask: Ask) {

@@ -25,15 +25,16 @@ pub(crate) struct Books {
 
 /// What waits here for a slot may be expected to wait so long.
 const AHEAD: Duration = Duration::from_millis(50);
-/// So many may wait for each slot: what a call costs, and its way over a network, is then shared by hundreds of tasks that
-/// take no time.
-const WAITING: u32 = 8;
+/// So many may wait for each slot where a call is no more than a millisecond on its way: what it costs is then shared by
+/// hundreds of tasks that take no time. Where it is longer it is as many for each millisecond, up to the second number.
+const WAITING: [u32; 2] = [8, 32];
 /// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up. All
 /// that it may hold can end at once, and that is not so many.
-const UNSETTLED: u32 = 2 * (1 + WAITING);
-
-/// So many tasks are claimed at once for each millisecond that a call takes.
-const A_MILLISECOND: u32 = 256;
+const UNSETTLED: u32 = 2 * (1 + WAITING[1]);
+/// So many tasks are claimed at once where a call is no more than a millisecond on its way, and for each millisecond.
+const AT_ONCE: u32 = 256;
+/// What a call may take for each task that it carries.
+const WORK: Duration = Duration::from_micros(5);
 
 impl Books {
     pub(crate) fn holds_nothing(&self) -> bool {
@@ -54,29 +55,44 @@ impl Books {
 }
 
 /// How many tasks to claim beyond those that can start at once, so that short ones need not wait for a round trip
-/// each: as many as one slot runs within 50 ms, at most eight a slot, and none while no task is known to be so short.
+/// each: as many as one slot runs within 50 ms, at most eight a slot, or more over a distance, and none while no task is
+/// known to be so short.
 ///
 /// `mean` is what attempts took lately; `youngest` is the age of the attempt that started last, of those that run: where
-/// no slot was freed for so long, the mean is out of date.
-pub(crate) fn buffer(mean: Option<Duration>, youngest: Option<Duration>, concurrency: u32) -> u32 {
+/// no slot was freed for so long, the mean is out of date. Calls are on their [`way`] so long.
+pub(crate) fn buffer(
+    mean: Option<Duration>,
+    youngest: Option<Duration>,
+    way: Option<Duration>,
+    concurrency: u32,
+) -> u32 {
     let Some(mean) = mean else { return 0 };
     if youngest.is_some_and(|age| age >= AHEAD) {
         return 0;
     }
     let ahead = AHEAD.as_nanos() / mean.as_nanos().max(1);
-    u32::try_from(ahead).unwrap_or(u32::MAX).min(concurrency.saturating_mul(WAITING))
+    let [least, most] = WAITING;
+    let waiting = each_millisecond(way, least).min(most);
+    u32::try_from(ahead).unwrap_or(u32::MAX).min(concurrency.saturating_mul(waiting))
 }
 
-/// How many tasks to claim at once, where a call takes so long at least. A larger batch is not cheaper, and leaves the queue
+/// How many tasks to claim at once, where calls are on their [`way`] so long. A larger batch is not cheaper, and leaves the queue
 /// idle while it is run, or the worker while it is brought; over a distance it has to last until the next has come.
-pub(crate) fn at_once(call: Option<Duration>) -> u32 {
-    let micros = call.map_or(0, |call| call.as_micros());
-    u32::try_from(micros * u128::from(A_MILLISECOND) / 1000).unwrap_or(u32::MAX).max(A_MILLISECOND)
+pub(crate) fn at_once(way: Option<Duration>) -> u32 {
+    each_millisecond(way, AT_ONCE)
 }
 
-/// What calls take at least: a sixty-fourth more with each that took longer, since a way may have become longer.
-pub(crate) fn least(before: Option<Duration>, took: Duration) -> Option<Duration> {
-    Some(before.map_or(took, |before| took.min(before + before / 64)))
+/// So many for each millisecond, and for the first in any case.
+fn each_millisecond(way: Option<Duration>, number: u32) -> u32 {
+    let micros = way.map_or(0, |way| way.as_micros());
+    u32::try_from(micros * u128::from(number) / 1000).unwrap_or(u32::MAX).max(number)
+}
+
+/// How long calls are on their way to the queue and back: what they take at least, without the work for each task that they
+/// carry. With each that takes longer it is a sixty-fourth more, since a way may become longer.
+pub(crate) fn way(before: Option<Duration>, took: Duration, tasks: usize) -> Option<Duration> {
+    let took = took.saturating_sub(WORK.saturating_mul(u32::try_from(tasks).unwrap_or(u32::MAX)));
+    Some(before.map_or(took, |before| took.min(before + before / 64 + Duration::from_micros(1))))
 }
 
 /// The mean of what attempts took, in which the last few weigh most.
@@ -123,12 +139,14 @@ mod tests {
     #[test]
     fn the_buffer_holds_what_a_slot_runs_in_fifty_milliseconds() {
         let ms = Duration::from_millis;
-        assert_eq!(buffer(None, None, 64), 0, "nothing is known");
-        assert_eq!(buffer(Some(ms(10)), None, 64), 5);
-        assert_eq!(buffer(Some(ms(1)), Some(ms(9)), 4), 32, "at most eight a slot");
-        assert_eq!(buffer(Some(ms(51)), None, 64), 0);
-        assert_eq!(buffer(Some(Duration::ZERO), None, 64), 512);
-        assert_eq!(buffer(Some(ms(1)), Some(ms(50)), 64), 0, "those that run now are longer");
+        assert_eq!(buffer(None, None, None, 64), 0, "nothing is known");
+        assert_eq!(buffer(Some(ms(10)), None, None, 64), 5);
+        assert_eq!(buffer(Some(ms(1)), Some(ms(9)), Some(ms(1)), 4), 32, "at most eight a slot");
+        assert_eq!(buffer(Some(ms(51)), None, None, 64), 0);
+        assert_eq!(buffer(Some(Duration::ZERO), None, None, 64), 512);
+        assert_eq!(buffer(Some(Duration::ZERO), None, Some(ms(3)), 64), 64 * 24, "over a distance more");
+        assert_eq!(buffer(Some(Duration::ZERO), None, Some(ms(300)), 64), 64 * 32);
+        assert_eq!(buffer(Some(ms(1)), Some(ms(50)), None, 64), 0, "those that run now are longer");
     }
 
     #[test]
@@ -136,9 +154,10 @@ mod tests {
         let micros = |micros| Some(Duration::from_micros(micros));
         assert_eq!([None, micros(0), micros(900), micros(1000)].map(at_once), [256; 4]);
         assert_eq!((at_once(micros(2500)), at_once(Some(Duration::MAX))), (640, u32::MAX));
-        let short = least(least(None, Duration::from_millis(4)), Duration::from_millis(2));
-        assert_eq!(short, micros(2000));
-        let after = (0..100).fold(short, |before, _| least(before, Duration::from_millis(4)));
+        let ms = Duration::from_millis;
+        let short = way(way(None, ms(4), 0), ms(4), 400);
+        assert_eq!((short, way(short, ms(1), 1000)), (micros(2000), micros(0)), "the rest was work");
+        let after = (0..500).fold(micros(0), |before, _| way(before, ms(4), 0));
         assert_eq!(after, micros(4000), "the way has become longer");
     }
 

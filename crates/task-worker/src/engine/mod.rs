@@ -67,8 +67,8 @@ pub(crate) struct Engine {
     slots: Slots,
     /// What attempts took lately.
     mean: Option<Duration>,
-    /// What calls took lately at least.
-    call: Option<Duration>,
+    /// How long calls are on their way.
+    way: Option<Duration>,
     turn: u64,
     stopping: bool,
     /// What was stopped by force is waited for no longer than to the deadline.
@@ -109,7 +109,7 @@ impl Engine {
             slots: settings.slots,
             settings: settings.into(),
             mean: None,
-            call: None,
+            way: None,
             turn: 0,
             stopping: false,
             last: false,

@@ -35,7 +35,9 @@ impl Engine {
                 }
             }
             Answer::Settled { lane, worker, settlements, settled, took } => {
-                self.call = books::least(self.call, took);
+                let brought = settled.as_ref().ok().and_then(|reply| reply.claimed.as_ref()?.as_ref().ok());
+                let carried = settlements.len() + brought.map_or(0, |claimed| claimed.tasks.len());
+                self.way = books::way(self.way, took, carried);
                 self.lanes[lane].settled(settlements.len());
                 let current = worker == self.board.incarnation();
                 match settled {
