@@ -1,6 +1,6 @@
 //! Tasks come in.
 
-use task_core::{Batch, EnqueueReply, Enqueued, Moment, QueueError, TaskMessage};
+use task_core::{Batch, EnqueueReply, Enqueued, Moment, Name, QueueError, TaskMessage, Timestamp};
 
 use crate::{
     clock::millis,
@@ -8,10 +8,14 @@ use crate::{
     queue::RedisQueue,
     queues::note_queue,
     record,
-    reply::corrupt,
+    reply::{Reply, corrupt},
     script::{self, Call},
     wire::Value,
 };
+
+/// So many plain tasks go into one call, and another takes the place of so many: its schedule is a tree.
+const A_CALL: usize = 1000;
+const SPECIAL: usize = 4;
 
 pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueReply, QueueError> {
     if batch.messages.len() > Batch::MAX {
@@ -23,29 +27,59 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
         return Ok(EnqueueReply::new(Vec::new(), durability));
     }
     note_queue(redis, &batch.queue).await;
-    let mut call = redis.call(&batch.queue);
     let now = redis.link.clock.now();
     let mut messages = batch.messages;
-    call.arg(priorities(&messages));
+    let calls: Vec<Call> =
+        in_calls(&mut messages).map(|part| call_for(redis, &batch.queue, part, now)).collect();
+    let calls: Vec<_> = calls.iter().map(|call| (&*script::ENQUEUE, call)).collect();
+    let mut replies = redis.link.run_all(&calls, &batch.queue).await?.into_iter();
+    let mut answers = Vec::with_capacity(messages.len());
+    for part in in_calls(&mut messages) {
+        match Reply::of(replies.next()) {
+            Err(QueueError::Full(_)) => answers.extend(part.iter().map(|_| Enqueued::Full)),
+            reply => read(redis, &batch.queue, part, reply?, &mut answers)?,
+        }
+    }
+    Ok(EnqueueReply::new(answers, durability))
+}
+
+/// What one call takes in: no more than keeps the server for some milliseconds from its other clients.
+fn in_calls(messages: &mut [TaskMessage]) -> impl Iterator<Item = &mut [TaskMessage]> {
+    let mut cost = 0;
+    messages.chunk_by_mut(move |_, next| {
+        cost += if is_special(next) { SPECIAL } else { 1 };
+        let fits = cost < A_CALL;
+        cost = if fits { cost } else { 0 };
+        fits
+    })
+}
+
+fn call_for(redis: &RedisQueue, queue: &Name, messages: &mut [TaskMessage], now: Timestamp) -> Call {
+    let mut call = redis.call(queue);
+    call.arg(priorities(messages));
     call.number(messages.iter().filter(|message| is_special(message)).count() as u64);
     for (n, message) in messages.iter().enumerate().filter(|(_, message)| is_special(message)) {
         special(&mut call, n, message);
     }
-    for message in &mut messages {
+    for message in messages {
         message.enqueued_at = Some(now);
         call.arg(stored_id(&message.id)).arg(message.to_record());
     }
-    let mut reply = match redis.run(&script::ENQUEUE, &call, &batch.queue).await {
-        Err(QueueError::Full(_)) => {
-            return Ok(EnqueueReply::new(vec![Enqueued::Full; messages.len()], durability));
-        }
-        reply => reply?,
-    };
+    call
+}
+
+fn read(
+    redis: &RedisQueue,
+    queue: &Name,
+    messages: &[TaskMessage],
+    mut reply: Reply,
+    answers: &mut Vec<Enqueued>,
+) -> Result<(), QueueError> {
     redis.time(&mut reply)?;
     if reply.is_empty() {
-        return Ok(EnqueueReply::new(vec![Enqueued::Queued; messages.len()], durability));
+        answers.extend(messages.iter().map(|_| Enqueued::Queued));
+        return Ok(());
     }
-    let mut answers = Vec::with_capacity(messages.len());
     for message in messages {
         answers.push(match reply.value() {
             Value::Int(1) => Enqueued::Queued,
@@ -56,12 +90,12 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
                 Enqueued::DuplicateOf(id_of(owner)?)
             }
             view => {
-                let (status, found) = record::read(&batch.queue, view)?.identity();
+                let (status, found) = record::read(queue, view)?.identity();
                 Enqueued::Exists { status, same: found == message.fingerprint() }
             }
         });
     }
-    Ok(EnqueueReply::new(answers, durability))
+    Ok(())
 }
 
 /// Their priorities, a byte each; one where they are the same.

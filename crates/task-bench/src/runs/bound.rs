@@ -80,7 +80,7 @@ async fn dies(stage: &Stage, tasks: u64) -> anyhow::Result<()> {
     let (mut held, mut number) = (0, 1);
     while held < tasks {
         let mut claim = Claim::new(stage.name.clone(), worker, registration.clone(), number);
-        claim.max_tasks = 1000;
+        claim.max_tasks = 500;
         let claimed = queue.dequeue(claim).await?.tasks.len() as u64;
         anyhow::ensure!(claimed > 0, "{held} of {tasks} tasks were claimed, and then none");
         (held, number) = (held + claimed, number + 1);

@@ -1,7 +1,7 @@
--- What is due goes into the ready lists; for a claim of many tasks more of it, but not too many at once, though it may ask for
+-- What is due goes into the ready lists; for a claim of many tasks as many, but not too many at once, though it may ask for
 -- a thousand: each costs as much as to claim it.
 local function promote(now, tasks)
-  local most = math.min(math.max(200, 2 * (tasks or 0)), 400)
+  local most = math.min(math.max(200, tasks or 0), 256)
   for _, key in ipairs({ DELAYED, RETRY }) do
     local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, most)
     if #due > 0 then

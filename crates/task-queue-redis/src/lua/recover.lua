@@ -11,19 +11,29 @@ local function next_held(inc, max)
     local number = numbers[i]
     local ids, rest = {}, {}
     for id in string.gmatch(call('HGET', CLAIMS .. inc, number) or '', '[^\n]+') do ids[#ids + 1] = id end
-    looked_at = looked_at + #ids
-    local runs = #ids > 0 and call('HMGET', RUN, unpack(ids)) or {}
-    for j = #ids, 1, -1 do
-      local mine = runs[j] and token_of(runs[j]) == inc .. ':' .. number
-      if mine and #found < max then
-        found[#found + 1] = { id = ids[j], held = runs[j] }
-      elseif mine then
-        table.insert(rest, 1, ids[j])
+    local last, before = #ids, #found
+    while last > 0 and #found < max do
+      local first = math.max(1, last - max + 1)
+      local runs = call('HMGET', RUN, unpack(ids, first, last))
+      for j = last, first, -1 do
+        local mine = runs[j - first + 1] and token_of(runs[j - first + 1]) == inc .. ':' .. number
+        if mine and #found < max then
+          found[#found + 1] = { id = ids[j], held = runs[j - first + 1] }
+        elseif mine then
+          table.insert(rest, 1, ids[j])
+        end
       end
+      last = first - 1
     end
-    if #rest > 0 then
-      call('HSET', HELD .. inc, number, #rest)
-      call('HSET', CLAIMS .. inc, number, table.concat(rest, '\n'))
+    looked_at = looked_at + #ids - last
+    local left, kept = #rest, table.concat(rest, '\n')
+    if last > 0 then -- those before it were not looked at
+      left = (call('HGET', HELD .. inc, number) or 0) - (#found - before)
+      kept = table.concat(ids, '\n', 1, last) .. (#rest > 0 and '\n' or '') .. kept
+    end
+    if left > 0 then
+      call('HSET', HELD .. inc, number, left)
+      call('HSET', CLAIMS .. inc, number, kept)
     else
       call('HDEL', HELD .. inc, number)
       call('HDEL', CLAIMS .. inc, number)

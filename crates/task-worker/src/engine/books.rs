@@ -31,8 +31,9 @@ const WAITING: [u32; 2] = [8, 32];
 /// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up. All
 /// that it may hold can end at once, and that is not so many.
 const UNSETTLED: u32 = 2 * (1 + WAITING[1]);
-/// So many tasks are claimed at once where a call is no more than a millisecond on its way, and for each millisecond.
-const AT_ONCE: u32 = 256;
+/// So many tasks are claimed at once where a call is no more than a millisecond on its way, and for each millisecond, up to
+/// the second number, so that no call keeps the queue from others for long.
+const AT_ONCE: [u32; 2] = [256, 512];
 /// What a call may take for each task that it carries.
 const WORK: Duration = Duration::from_micros(5);
 
@@ -79,7 +80,8 @@ pub(crate) fn buffer(
 /// How many tasks to claim at once, where calls are on their [`way`] so long. A larger batch is not cheaper, and leaves the queue
 /// idle while it is run, or the worker while it is brought; over a distance it has to last until the next has come.
 pub(crate) fn at_once(way: Option<Duration>) -> u32 {
-    each_millisecond(way, AT_ONCE)
+    let [least, most] = AT_ONCE;
+    each_millisecond(way, least).min(most)
 }
 
 /// So many for each millisecond, and for the first in any case.
@@ -153,7 +155,7 @@ mod tests {
     fn a_claim_asks_for_more_over_a_distance() {
         let micros = |micros| Some(Duration::from_micros(micros));
         assert_eq!([None, micros(0), micros(900), micros(1000)].map(at_once), [256; 4]);
-        assert_eq!((at_once(micros(2500)), at_once(Some(Duration::MAX))), (640, u32::MAX));
+        assert_eq!((at_once(micros(1500)), at_once(Some(Duration::MAX))), (384, 512));
         let ms = Duration::from_millis;
         let short = way(way(None, ms(4), 0), ms(4), 400);
         assert_eq!((short, way(short, ms(1), 1000)), (micros(2000), micros(0)), "the rest was work");

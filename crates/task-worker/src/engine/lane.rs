@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use task_core::{Batch, Claim, Incarnation, Name, Outcome, Registration, Settlement};
+use task_core::{Claim, Incarnation, Name, Outcome, Registration, Settlement};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,8 @@ const LONG: Duration = Duration::from_secs(5);
 const SHORT: Duration = Duration::from_millis(200);
 /// While a call with ends is on its way, another leaves with so many or more: fewer cost less if they wait.
 const SECOND: usize = 32;
+/// No more ends leave in one call, so that it keeps the queue from others for a moment only.
+const MOST: usize = 512;
 /// A queue that was found empty is left alone so long while others have tasks.
 const REST: Duration = Duration::from_millis(20);
 
@@ -129,10 +131,10 @@ impl Lane {
         // their way could turn its order round.
         let give_back = self.claim.is_none() && self.settles == 0;
         let now = |end: &mut Settlement| give_back || end.outcome != Outcome::Released;
-        let settling: Vec<_> = if give_back && self.unsettled.len() <= Batch::MAX {
+        let settling: Vec<_> = if give_back && self.unsettled.len() <= MOST {
             std::mem::take(&mut self.unsettled)
         } else {
-            self.unsettled.extract_if(.., now).take(Batch::MAX).collect()
+            self.unsettled.extract_if(.., now).take(MOST).collect()
         };
         self.settling += settling.len();
         self.settles += usize::from(!settling.is_empty());
@@ -160,7 +162,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use task_core::{
-        Delivery, Queue as _, ResultMessage, TaskId, TaskMessage, TaskOptions, Timestamp, Token,
+        Batch, Delivery, Queue as _, ResultMessage, TaskId, TaskMessage, TaskOptions, Timestamp, Token,
     };
     use task_queue_memory::MemoryQueue;
 
