@@ -87,8 +87,9 @@ pub(crate) struct Answer {
     alone: bool,
 }
 
-/// Claims, and while there is nothing, parks; at once, if the last claim of this worker took all there was. A token ends the wait, and so does the time of the next due task, for the
-/// one worker that watches the clock. That clock runs here, since Redis ends a blocking command up to 100 ms late.
+/// Claims, and while there is nothing, parks; at once, if the last claim of this worker took all there was. A token ends the
+/// wait, and so does the time of the next due task, for the one worker that watches the clock. That clock runs here, since
+/// Redis ends a blocking command up to 100 ms late.
 pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed, QueueError> {
     let end = end_of(claim.wait);
     let base = redis.link.target.keys.base(&claim.queue);

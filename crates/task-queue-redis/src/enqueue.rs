@@ -37,6 +37,10 @@ pub(crate) async fn enqueue(redis: &RedisQueue, batch: Batch) -> Result<EnqueueR
     for part in in_calls(&mut messages) {
         match Reply::of(replies.next()) {
             Err(QueueError::Full(_)) => answers.extend(part.iter().map(|_| Enqueued::Full)),
+            // other parts may have been taken in: what becomes of the batch is known when it is sent again
+            Err(error) if calls.len() > 1 && error.is_transient() => {
+                return Err(QueueError::answer_lost(error));
+            }
             reply => read(redis, &batch.queue, part, reply?, &mut answers)?,
         }
     }

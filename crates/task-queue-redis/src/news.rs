@@ -75,7 +75,7 @@ impl Listener {
         self.ear.news.notified()
     }
 
-    /// The task's result as it is stored, if that came with news: such a task stays as it is.
+    /// The task's result as it is stored, if that came with news; the first that came, be it of another task of this id.
     pub(crate) fn result(&self) -> Option<Bytes> {
         self.ear.result.get().cloned()
     }
@@ -222,7 +222,7 @@ impl Owner {
             && let Some(ear) = lock(&self.shared.listeners).get(&(text(channel), text(id)))
         {
             if let Some(result) = result {
-                ear.result.set(said.slice_ref(result)).ok(); // whoever said it twice said the same
+                ear.result.set(said.slice_ref(result)).ok(); // who does not believe the first looks at each of the next
             }
             ear.news.notify_waiters();
         }

@@ -69,7 +69,13 @@ impl Link {
                     self.loaded().clear();
                     let mut request = Request::default();
                     script.by_text(call, &mut request);
-                    self.send_one(&request).await?
+                    match self.send_one(&request).await {
+                        Ok(answer) => answer,
+                        Err(error) => {
+                            answers.push(Err(error)); // the others have their answers
+                            continue;
+                        }
+                    }
                 }
                 answer => answer,
             };

@@ -1,5 +1,5 @@
--- Housekeeping, by claims, heartbeats and stats: each step bounded. A claim for many tasks does more of it, so that what
--- comes due and what is to be forgotten never outrun the work.
+-- Housekeeping, by claims, heartbeats and stats: each step bounded. A claim for many tasks does more of it, so that what is
+-- to be forgotten never outruns the work; what is due can't be claimed before it is moved.
 local STEP = 100
 local HOUR = 3600000 -- an incarnation that is closed is remembered so long
 

@@ -124,7 +124,7 @@ end
 
 -- A claim for many tasks forgets more, so that it never outruns this. What is left is for the call after this.
 local function tidy(now, grace, tasks)
-  local more = sweep(now, math.min(1000, math.max(2 * STEP, 2 * (tasks or 0))))
+  local more = sweep(now, math.max(2 * STEP, (tasks or 0) + STEP))
   call('HSET', META, 'swept', more and 0 or int(now))
   if now >= grace then give_up_names(now) end
   snapshot(now)

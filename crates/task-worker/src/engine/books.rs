@@ -29,8 +29,8 @@ const AHEAD: Duration = Duration::from_millis(50);
 /// hundreds of tasks that take no time. Where it is longer it is as many for each millisecond, up to the second number.
 const WAITING: [u32; 2] = [8, 32];
 /// Above so many unsettled ends per slot a worker claims nothing: its queue is away, and what it did must not pile up. All
-/// that it may hold can end at once, and that is not so many.
-const UNSETTLED: u32 = 2 * (1 + WAITING[1]);
+/// that it may hold can end at once, and that is not so many; over a distance it is twice what it may hold.
+const UNSETTLED: u32 = 2 * (1 + WAITING[0]);
 /// So many tasks are claimed at once where a call is no more than a millisecond on its way, and for each millisecond, up to
 /// the second number, so that no call keeps the queue from others for long.
 const AT_ONCE: [u32; 2] = [256, 512];
@@ -44,7 +44,9 @@ impl Books {
 
     /// How many tasks may be claimed now.
     pub(crate) fn room(&self) -> u32 {
-        let too_many_unsettled = self.unsettled >= self.concurrency.saturating_mul(UNSETTLED);
+        let most = self.concurrency.saturating_add(self.buffer);
+        let too_many_unsettled =
+            self.unsettled >= self.concurrency.saturating_mul(UNSETTLED).max(most.saturating_mul(2));
         if self.resting || self.suspect || too_many_unsettled {
             return 0;
         }
@@ -91,10 +93,10 @@ fn each_millisecond(way: Option<Duration>, number: u32) -> u32 {
 }
 
 /// How long calls are on their way to the queue and back: what they take at least, without the work for each task that they
-/// carry. With each that takes longer it is a sixty-fourth more, since a way may become longer.
+/// carry. With each that takes longer it is a thousandth more, since a way may become longer.
 pub(crate) fn way(before: Option<Duration>, took: Duration, tasks: usize) -> Option<Duration> {
     let took = took.saturating_sub(WORK.saturating_mul(u32::try_from(tasks).unwrap_or(u32::MAX)));
-    Some(before.map_or(took, |before| took.min(before + before / 64 + Duration::from_micros(1))))
+    Some(before.map_or(took, |before| took.min(before + before / 1024 + Duration::from_micros(1))))
 }
 
 /// The mean of what attempts took, in which the last few weigh most.
@@ -159,7 +161,7 @@ mod tests {
         let ms = Duration::from_millis;
         let short = way(way(None, ms(4), 0), ms(4), 400);
         assert_eq!((short, way(short, ms(1), 1000)), (micros(2000), micros(0)), "the rest was work");
-        let after = (0..500).fold(micros(0), |before, _| way(before, ms(4), 0));
+        let after = (0..3000).fold(micros(0), |before, _| way(before, ms(4), 0));
         assert_eq!(after, micros(4000), "the way has become longer");
     }
 

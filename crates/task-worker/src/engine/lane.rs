@@ -130,11 +130,12 @@ impl Lane {
         // What is given back goes to the front: a claim of our own that still waits would take it again, and two calls on
         // their way could turn its order round.
         let give_back = self.claim.is_none() && self.settles == 0;
-        let now = |end: &mut Settlement| give_back || end.outcome != Outcome::Released;
-        let settling: Vec<_> = if give_back && self.unsettled.len() <= MOST {
-            std::mem::take(&mut self.unsettled)
+        let settling: Vec<_> = if give_back {
+            // the last of them first, since those of the next call come before them
+            self.unsettled.split_off(self.unsettled.len().saturating_sub(MOST))
         } else {
-            self.unsettled.extract_if(.., now).take(MOST).collect()
+            let ended = |end: &mut Settlement| end.outcome != Outcome::Released;
+            self.unsettled.extract_if(.., ended).take(MOST).collect()
         };
         self.settling += settling.len();
         self.settles += usize::from(!settling.is_empty());
@@ -192,6 +193,16 @@ mod tests {
         lane.settled(SECOND - 1);
         assert_eq!(lane.owed(), 1 + 2 * SECOND);
         assert_eq!(lane.take_unsettled().len(), 1 + 2 * SECOND);
+        lane.settled(1 + 2 * SECOND);
+        lane.unsettled.extend((0..MOST + 9).map(|_| end(Outcome::Released)));
+        let first = lane.unsettled[0].delivery.id().clone();
+        assert_eq!((lane.take_unsettled().len(), lane.take_unsettled().len()), (MOST, 0));
+        lane.settled(MOST);
+        let rest = lane.take_unsettled();
+        assert!(
+            rest.len() == 9 && *rest[0].delivery.id() == first,
+            "the first come last, before those that went"
+        );
     }
 
     #[tokio::test]
