@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use task_queue_redis::task_core::*;
 
-use crate::{server::Server, stage::*};
+use crate::{cost::calls, server::Server, stage::*};
 
 #[tokio::test]
 async fn results_over_their_cap_go_before_their_time_and_are_counted() {
@@ -49,6 +49,58 @@ async fn a_failed_task_beyond_the_cap_loses_its_params_and_never_its_status() {
     assert_eq!(replayed, ControlAnswer::Done(1));
     assert_eq!(queue.control(&Q, Command::Delete(id("failed0000"))).await.unwrap(), ControlAnswer::Done(1));
     assert_eq!(queue.stats(&Q).await.unwrap().failed, 2);
+}
+
+/// A thousand delayed tasks in one call kept the server from its other clients for ten milliseconds and more.
+#[tokio::test]
+async fn a_batch_of_many_delayed_tasks_goes_in_parts_and_is_answered_in_its_order() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let late = options().delay(Duration::from_secs(60));
+    let mut messages: Vec<_> =
+        (0..600).map(|n| named(EXTRACT, &format!("late{n:04}"), late.clone())).collect();
+    let unique = |text| named(EXTRACT, text, late.clone().unique("one"));
+    messages[3] = unique("first");
+    messages[590] = unique("second");
+    messages[595] = messages[0].clone();
+    put(&queue, "before", options()).await;
+    let scripts = || calls(&server, "eval") + calls(&server, "evalsha");
+    let before = scripts();
+    let answers = queue.enqueue(Batch::new(Q, messages)).await.unwrap().answers;
+    assert_eq!(scripts() - before, 3);
+    assert_eq!(answers.len(), 600);
+    for (n, answer) in answers.into_iter().enumerate() {
+        let expected = match n {
+            590 => Enqueued::DuplicateOf(id("first")),
+            595 => Enqueued::Exists { status: TaskStatus::Pending, same: true },
+            _ => Enqueued::Queued,
+        };
+        assert_eq!(answer, expected, "{n}");
+    }
+    assert_eq!(queue.stats(&Q).await.unwrap().delayed, 598);
+}
+
+/// Each step read and wrote all that the claim had been given, for the hundred that it gave back.
+#[tokio::test]
+async fn a_large_claim_that_is_given_back_in_steps_keeps_its_order() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    put_many(&queue, "t", 700, options()).await;
+    let mut all = claim(worker, 1);
+    all.max_tasks = 700;
+    let held = queue.dequeue(all).await.unwrap().tasks;
+    // one in the middle of what a step looks at, and one at the end
+    for n in [450, 699] {
+        assert_eq!(settle(&queue, &held[n], completed()).await, SettleAnswer::Done);
+    }
+    assert_eq!(queue.release(&Q, worker).await.unwrap(), 698);
+    let mut again = claim(Incarnation::new(), 1);
+    again.max_tasks = 1000;
+    let tasks = queue.dequeue(again).await.unwrap().tasks;
+    let expected =
+        held.iter().enumerate().filter(|(n, _)| ![450, 699].contains(n)).map(|(_, task)| task.id());
+    assert!(tasks.iter().map(Delivery::id).eq(expected));
 }
 
 /// The sweep forgot at most a thousand tasks a second: more work than that, and what was kept grew without end.

@@ -13,7 +13,7 @@ fn info(server: &Server, section: &str, before: &str) -> u64 {
     value.and_then(|value| value.split(',').next()?.trim().parse().ok()).unwrap_or(0)
 }
 
-fn calls(server: &Server, command: &str) -> u64 {
+pub(crate) fn calls(server: &Server, command: &str) -> u64 {
     info(server, "commandstats", &format!("cmdstat_{command}:calls="))
 }
 

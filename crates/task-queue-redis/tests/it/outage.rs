@@ -162,7 +162,6 @@ async fn after_a_restart_nobody_is_taken_for_dead_for_a_while_however_short_it_w
     let taken = queue.dequeue(first).await.unwrap().tasks;
     server.kill();
     server.start_again();
-    tokio::time::sleep(Duration::from_millis(400)).await;
     let worker = Incarnation::new();
     let look = || async { other.dequeue(claim(worker, 1)).await.ok() };
     assert!(until("it is back", look).await.tasks.is_empty());
