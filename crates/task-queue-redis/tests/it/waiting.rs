@@ -146,6 +146,32 @@ async fn many_that_wait_for_results_hear_of_each_over_one_connection() {
     assert_eq!(server.say(&["scard", "tf:{tasks}:waiting"]), "0");
 }
 
+/// News are late where their connection is: the end of a task was told for that of another, which had its id meanwhile.
+#[tokio::test]
+async fn late_news_of_a_task_that_was_deleted_are_not_taken_for_those_of_the_next_under_its_id() {
+    const KEEP: &str = "redis.call('SET', 'kept', redis.call('HVALS', 'tf:{tasks}:tasks')[1])";
+    const TELL: &str = "local news = redis.call('HKEYS', 'tf:{tasks}:tasks')[1] .. string.char(10) .. redis.call('GET', 'kept')
+        return redis.call('PUBLISH', 'tf:{tasks}:done', news)";
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let worker = Incarnation::new();
+    put(&queue, "a", options()).await;
+    work(&queue, worker, 1, &completed()).await;
+    server.command(&["eval", KEEP, "0"]);
+    queue.control(&Q, Command::Delete(id("a"))).await.unwrap();
+    put(&queue, "a", options()).await;
+    let wait = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.wait(&Q, &id("a"), Duration::from_secs(30)).await }
+    });
+    let told = || async { (server.command(&["eval", TELL, "0"]).trim() == "1").then_some(()) };
+    until("somebody hears the old news", told).await;
+    let held = queue.dequeue(claim(worker, 2)).await.unwrap().tasks;
+    settle(&queue, &held[0], Outcome::Completed { result: vec![9].into() }).await;
+    let found = soon("it hears of the end", wait).await.unwrap().unwrap().into_found().unwrap();
+    assert_eq!(found.result.as_deref(), Some(&[9u8][..]));
+}
+
 #[tokio::test]
 async fn a_wait_ends_with_its_time_and_says_how_the_task_stands() {
     let server = Server::start(&[]);
