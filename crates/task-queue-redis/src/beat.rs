@@ -1,8 +1,9 @@
 //! Workers' signs of life, which bring back what they are told.
 
 use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use task_core::{Heartbeat, HeartbeatReply, Holds, Incarnation, Name, QueueError, WorkerCommand};
@@ -30,6 +31,37 @@ impl ToldToRunEmpty {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let worker = (beat.queue.clone(), beat.worker);
         if run_empty { told.insert(worker) } else { told.remove(&worker) }
+    }
+}
+
+/// Workers whose heartbeats were answered, and when. A beat wakes whoever waits if tasks lie there for which no token does, so a wait
+/// that ends needs no look of its own; and it moves the lease.
+#[derive(Default)]
+pub(crate) struct Beats(Mutex<HashMap<(Name, Incarnation), Instant>>);
+
+impl Beats {
+    /// So many may be kept that have ended.
+    const STALE: usize = 64;
+
+    fn note(&self, beat: &Heartbeat) {
+        let mut beats = self.lock();
+        beats.insert((beat.queue.clone(), beat.worker), Instant::now());
+        if beats.len() > Self::STALE {
+            beats.retain(|_, at| at.elapsed() < beat.registration.lease);
+        }
+    }
+
+    /// Whether one was answered within this time.
+    pub(crate) fn are_fresh(&self, queue: &Name, worker: Incarnation, within: Duration) -> bool {
+        self.lock().get(&(queue.clone(), worker)).is_some_and(|at| at.elapsed() < within)
+    }
+
+    pub(crate) fn forget(&self, queue: &Name, worker: Incarnation) {
+        self.lock().remove(&(queue.clone(), worker));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Name, Incarnation), Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,8 +122,10 @@ async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<Answer, Queue
     }
     if word == "CLOSED" {
         answer.closed = true;
+        redis.link.beats.forget(&beat.queue, beat.worker);
         return Ok(Answer { answer, news: true, more: false });
     }
+    redis.link.beats.note(beat);
     redis.time(&mut reply)?;
     answer.run_empty = reply.flag()?;
     let mut cancels = reply.list()?;

@@ -20,7 +20,7 @@ use crate::{
     script::{self, Call},
 };
 
-/// No wait for a token is longer, so that a lost one delays nobody for more.
+/// Without a look nobody waits longer for a token, so that a lost one delays nobody for more. Heartbeats look as well.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often a worker that holds a suspect looks whether it may take more: tokens are for those who may.
 const ALONE: Duration = Duration::from_secs(1);
@@ -39,6 +39,13 @@ struct Last {
     gave: bool,
     due: Option<Duration>,
     idle: bool,
+}
+
+impl Last {
+    /// Nothing is there for this claim.
+    fn empty(claim: &Claim, due: Option<Duration>) -> Self {
+        Self { at: Instant::now(), number: claim.number, gave: false, due, idle: claim.idle }
+    }
 }
 
 impl Emptied {
@@ -87,7 +94,8 @@ pub(crate) struct Answer {
     alone: bool,
 }
 
-/// Claims, and while there is nothing, parks; at once, if the last claim of this worker took all there was. A token ends the
+/// Claims, and while there is nothing, parks; at once, if the last claim of this worker took all there was, or it waited in
+/// vain while its heartbeats were answered. A token ends the
 /// wait, and so does the time of the next due task, for the one worker that watches the clock. That clock runs here, since
 /// Redis ends a blocking command up to 100 ms late.
 pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed, QueueError> {
@@ -123,10 +131,17 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
                 Err(error) if error.is_transient() && !cut_off => cut_off = true,
                 Err(error) => return Err(error),
             },
-            // whoever called is to look next, and looks at once: to look here, too, is a call for nothing
-            () = sleep(wait) => if wait == left && claimed.next_wake.is_none_or(|due| due > left) {
-                claimed.next_wake = claimed.next_wake.map(|due| due.saturating_sub(left));
-                return Ok(claimed);
+            () = sleep(wait) => if claimed.next_wake.is_none_or(|due| due > wait) {
+                claimed.next_wake = claimed.next_wake.map(|due| due.saturating_sub(wait));
+                let looked = !claimed.paused && !claimed.more
+                    && redis.link.beats.are_fresh(&claim.queue, claim.worker, LONGEST_WAIT);
+                if wait == left {
+                    // whoever called is to look next, and looks at once: to look here, too, is a call for nothing
+                    let last = || Last::empty(&claim, claimed.next_wake);
+                    redis.link.emptied.note(&claim, looked.then(last));
+                    return Ok(claimed);
+                }
+                known = looked.then_some(Answer { claimed, alone: false });
             },
         }
     }
@@ -190,13 +205,7 @@ pub(crate) async fn read_claim(
     claimed.next_wake = u64::try_from(due).ok().map(Duration::from_millis);
     (claimed.run_empty, claimed.paused) = (run_empty, paused);
     let emptied = claim.max_tasks > 0 && !(more || run_empty || paused || alone);
-    let last = || Last {
-        at: Instant::now(),
-        number: claim.number,
-        gave: !claimed.tasks.is_empty(),
-        due: claimed.next_wake,
-        idle: claim.idle,
-    };
+    let last = || Last { gave: !claimed.tasks.is_empty(), ..Last::empty(claim, claimed.next_wake) };
     redis.link.emptied.note(claim, emptied.then(last));
     Ok(Answer { claimed, alone })
 }
@@ -208,6 +217,7 @@ pub(crate) async fn release(
     worker: Incarnation,
 ) -> Result<u64, QueueError> {
     redis.link.emptied.forget(queue, worker);
+    redis.link.beats.forget(queue, worker);
     let mut call = redis.call(queue);
     call.arg(worker.to_string()).number(STEP);
     let mut given = 0;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use task_core::{Name, QueueError};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    beat::ToldToRunEmpty,
+    beat::{Beats, ToldToRunEmpty},
     block::Idle,
     claim::Emptied,
     clock::Clock,
@@ -41,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) news: News,
     pub(crate) told_to_run_empty: ToldToRunEmpty,
     pub(crate) emptied: Emptied,
+    /// Those of detached copies, too.
+    pub(crate) beats: Arc<Beats>,
     patience: Patience,
     /// A call was lost: so may be what is waited for on other connections.
     pub(crate) lost: Notify,
@@ -70,6 +72,7 @@ impl Link {
             news: News::default(),
             told_to_run_empty: ToldToRunEmpty::default(),
             emptied: Emptied::default(),
+            beats: Arc::default(),
             patience: Patience::default(),
             lost: Notify::new(),
             pool,

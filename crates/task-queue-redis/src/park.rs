@@ -5,8 +5,8 @@
 //!
 //! Invariant: a token that was taken is spent by a call that looks, or goes back. So a wait that is dropped, at any
 //! moment, loses none: what arrives for it goes to the next who waits, and if there is none, back into its list. Only
-//! with the end of the runtime or of the process a token is lost; then the next look of any worker, five seconds
-//! later, puts it back.
+//! with the end of the runtime or of the process a token is lost; then the next heartbeat or look of any worker, a few
+//! seconds later, puts it back.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -122,7 +122,8 @@ impl Queue for RedisQueue {
     }
 
     async fn detached(&self) -> Result<Option<Self>, QueueError> {
-        let link = Link::new(self.link.target.clone())?;
+        let mut link = Link::new(self.link.target.clone())?;
+        link.beats = self.link.beats.clone();
         link.clock.set(self.link.clock.now().as_millis());
         Ok(Some(Self { link: Arc::new(link), server: self.server.clone() }))
     }

@@ -36,8 +36,8 @@ scripts! {
         known [tokens state wake aside told finish view give]
         rarely [tokens state wake ready aside told finish unplace recover register promote house counts sweep names];
     SETTLE = "#!lua flags=allow-oom", [clock tokens any closed told results held settle]
-        rarely [tokens any state wake ready schedule aside told finish knowing others];
-    BEAT = "#!lua flags=allow-oom", [clock tokens closed lease over beat]
+        rarely [tokens any state wake ready schedule aside told finish call_one knowing others];
+    BEAT = "#!lua flags=allow-oom", [clock tokens closed lease over wake call_one beat]
         rarely [tokens state wake ready aside told finish unplace held recover register promote house counts sweep names
             unheld];
     RELEASE = "#!lua flags=allow-oom",
@@ -46,7 +46,7 @@ scripts! {
     LOOK = "#!lua flags=allow-oom", [clock tokens state view look];
     CANCEL = "#!lua flags=allow-oom", [clock tokens state wake aside told finish unplace view cancel];
     CONTROL = "#!lua flags=allow-oom",
-        [clock tokens state wake ready aside knowing told finish results view control];
+        [clock tokens state wake ready aside call_one knowing told finish results view control];
     STATS = "#!lua flags=allow-oom",
         [clock tokens state wake ready aside told finish unplace recover promote house counts over sweep view stats];
     LIST = "#!lua flags=allow-oom", [clock tokens state results view list];

@@ -143,6 +143,33 @@ async fn a_claim_that_waits_in_vain_costs_one_call_of_a_script_at_most() {
     }
 }
 
+/// A worker without work looked every five seconds, though its heartbeats had looked meanwhile.
+#[tokio::test]
+async fn a_claim_that_waited_in_vain_need_not_look_if_its_worker_beats() {
+    let server = Server::start(&[]);
+    let (queue, worker) = (server.queue().await, Incarnation::new());
+    let beats = queue.detached().await.unwrap().unwrap();
+    queue.dequeue(claim(worker, 1)).await.unwrap();
+    let looks = async || {
+        let before = calls(&server, "evalsha");
+        let mut waits = claim(worker, 1);
+        waits.wait = Duration::from_millis(200);
+        assert_eq!(queue.dequeue(waits).await.unwrap().tasks.len(), 0);
+        calls(&server, "evalsha") - before
+    };
+    assert_eq!(looks().await, 0, "the claim before it has looked");
+    beats.heartbeat(beat(worker)).await.unwrap();
+    assert_eq!(looks().await, 1);
+    assert_eq!(looks().await, 0);
+    // what its heartbeats do not look for, it looks for itself
+    queue.control(&Q, Command::Pause).await.unwrap();
+    put(&queue, "a", options()).await;
+    let mut waits = claim(worker, 1);
+    waits.wait = Duration::from_millis(200);
+    assert_eq!(queue.dequeue(waits).await.unwrap().tasks.len(), 0);
+    assert_eq!(looks().await, 1, "while the queue is paused");
+}
+
 /// Each claim that waits looked first, also right after one that had taken all there was.
 #[tokio::test]
 async fn a_claim_that_waits_after_one_that_left_nothing_does_not_look_again() {

@@ -218,3 +218,33 @@ async fn a_token_taken_for_a_claim_that_is_answered_as_before_is_passed_on() {
     assert_eq!((again.tasks.len(), again.more), (1, true));
     assert_eq!(server.say(&["llen", "tf:{tasks}:wake"]), "1");
 }
+
+#[tokio::test]
+async fn a_token_that_was_lost_with_whoever_took_it_is_put_back_by_the_next_heartbeat() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let (knows, other) = (beat(Incarnation::new()), Incarnation::new());
+    let stranger = Heartbeat::new(Q, other, registration(&["other"]));
+    for beat in [&knows, &stranger] {
+        queue.heartbeat(beat.clone()).await.unwrap();
+    }
+    put(&queue, "a", options()).await;
+    assert_eq!(server.say(&["lpop", "tf:{tasks}:wake"]), "1");
+    queue.heartbeat(stranger.clone()).await.unwrap();
+    assert_eq!(server.say(&["llen", "tf:{tasks}:wake"]), "1", "one that anybody may take");
+
+    let claim = Claim::new(Q, other, stranger.registration.clone(), 1);
+    let got = queue.dequeue(claim).await.unwrap().tasks;
+    settle(&queue, &got[0], Outcome::NameUnknown).await;
+    let called = |worker: Incarnation| format!("tf:{{tasks}}:call:{worker}");
+    assert_eq!(server.say(&["lpop", &called(knows.worker)]), "1");
+    for beat in [&knows, &stranger] {
+        queue.heartbeat(beat.clone()).await.unwrap();
+    }
+    let calls = [knows.worker, other].map(|worker| server.say(&["llen", &called(worker)]));
+    assert_eq!(calls, ["1", "0"], "one for whoever knows the name");
+    queue.control(&Q, Command::Pause).await.unwrap();
+    server.say(&["del", &called(knows.worker)]);
+    queue.heartbeat(knows.clone()).await.unwrap();
+    assert_eq!(server.say(&["llen", &called(knows.worker)]), "0", "and none while nothing is given out");
+}
