@@ -6,6 +6,7 @@ mod cli;
 mod delay;
 mod disk;
 mod fleet;
+mod machine;
 mod percentiles;
 mod private;
 mod procfs;

@@ -93,8 +93,8 @@ impl Server {
         Ok(cmd("SLOWLOG").arg("RESET").exec_async(&mut connection).await?)
     }
 
-    /// The longest script that was noted since this was asked last, in milliseconds; 0 if none was.
-    pub(crate) async fn longest_call_ms(&self) -> anyhow::Result<f64> {
+    /// How long the scripts took that were noted since this was asked last, in milliseconds.
+    pub(crate) async fn slow_calls_ms(&self) -> anyhow::Result<Vec<f64>> {
         let mut connection = self.connection.clone();
         let noted: Vec<SlowCall> = cmd("SLOWLOG").arg("GET").arg(-1).query_async(&mut connection).await?;
         cmd("SLOWLOG").arg("RESET").exec_async(&mut connection).await?;
@@ -103,7 +103,7 @@ impl Server {
                 word.eq_ignore_ascii_case(b"EVALSHA") || word.eq_ignore_ascii_case(b"EVAL")
             })
         });
-        Ok(scripts.map(|(_, _, us, ..)| *us).max().unwrap_or(0) as f64 / 1e3)
+        Ok(scripts.map(|(_, _, us, ..)| *us as f64 / 1e3).collect())
     }
 
     /// How often a second the disk of its append-only file makes a small write safe.
@@ -114,11 +114,16 @@ impl Server {
         Ok(tokio::task::spawn_blocking(move || disk::fsyncs_per_s(folder.as_ref())).await??)
     }
 
-    /// The times of so many PINGs, one after the other, in milliseconds.
-    pub(crate) async fn pings(&self, number: usize) -> anyhow::Result<Vec<f64>> {
+    /// The times of so many PINGs, one after the other, in milliseconds; before each is this.
+    pub(crate) async fn pings(
+        &self,
+        number: u64,
+        before_each: impl AsyncFn(u64),
+    ) -> anyhow::Result<Vec<f64>> {
         let mut connection = self.connection.clone();
-        let mut times = Vec::with_capacity(number);
-        for _ in 0..number {
+        let mut times = Vec::new();
+        for n in 0..number {
+            before_each(n).await;
             let start = std::time::Instant::now();
             let _: String = cmd("PING").query_async(&mut connection).await?;
             times.push(start.elapsed().as_secs_f64() * 1e3);

@@ -9,7 +9,7 @@ pub(crate) async fn explain(
     queue: &Name,
     id: &TaskId,
 ) -> Result<Option<Explanation>, QueueError> {
-    let Lookup::Found(known) = look(redis, queue, id, false).await? else { return Ok(None) };
+    let Lookup::Found(known) = look(redis, queue, id).await? else { return Ok(None) };
     let mut call = redis.call(queue);
     call.arg(stored_id(id)).arg(known.task.as_str());
     let mut reply = redis.run(&script::EXPLAIN, &call, queue).await?;

@@ -47,9 +47,13 @@ impl RedisQueue {
 
     /// Reads the time that a script's answer begins with.
     pub(crate) fn time(&self, reply: &mut Reply) -> Result<Timestamp, QueueError> {
-        let now = reply.number()?;
+        Ok(self.set_time(reply.number()?))
+    }
+
+    /// The server said that it is now so late.
+    pub(crate) fn set_time(&self, now: u64) -> Timestamp {
         self.link.clock.set(now);
-        Ok(Timestamp::from_millis(now))
+        Timestamp::from_millis(now)
     }
 }
 
@@ -75,7 +79,7 @@ impl Queue for RedisQueue {
     }
 
     async fn result(&self, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
-        wait::look(self, queue, id, false).await
+        wait::look(self, queue, id).await
     }
 
     /// Of a server that does not answer, what it said at connect.

@@ -44,6 +44,7 @@ scripts! {
         [clock tokens state wake ready aside told finish unplace recover promote house release];
     GIVE_BACK = "#!lua flags=allow-oom", [give_back];
     LOOK = "#!lua flags=allow-oom", [clock tokens state view look];
+    LISTEN = "#!lua flags=allow-oom", [listen] known [clock tokens state view all_of];
     CANCEL = "#!lua flags=allow-oom", [clock tokens state wake aside told finish unplace view cancel];
     CONTROL = "#!lua flags=allow-oom",
         [clock tokens state wake ready aside call_one knowing told finish results view control];

@@ -21,15 +21,25 @@ const SAFETY: Duration = Duration::from_secs(5);
 /// The same while there are no news, because the server refuses them or their connection broke.
 const WITHOUT_NEWS: Duration = Duration::from_secs(1);
 
-/// Looks at a task; `waits`: whoever listens is to be told when it ends.
-pub(crate) async fn look(
-    redis: &RedisQueue,
-    queue: &Name,
-    id: &TaskId,
-    waits: bool,
-) -> Result<Lookup, QueueError> {
-    let (seen, now) = see(redis, queue, id, waits).await?;
+/// Looks at a task.
+pub(crate) async fn look(redis: &RedisQueue, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+    let (seen, now) = see(redis, queue, id).await?;
     Ok(seen.map_or(Lookup::NotFound, |seen| seen.lookup(now)))
+}
+
+/// Looks at a task whose end is waited for: from now on there are news of it. Of a live one it may tell no more than its message.
+async fn listen(redis: &RedisQueue, queue: &Name, id: &TaskId) -> Result<Lookup, QueueError> {
+    let mut call = redis.call(queue);
+    call.arg(stored_id(id));
+    let mut reply = redis.run(&script::LISTEN, &call, queue).await?;
+    let now = match reply.number()? {
+        0 => Timestamp::default(), // it has not ended
+        now => redis.set_time(now),
+    };
+    match reply.value() {
+        Value::Nil => Ok(Lookup::NotFound),
+        view => Ok(record::read(queue, view)?.lookup(now)),
+    }
 }
 
 /// The message of a task, while it is kept.
@@ -38,20 +48,15 @@ pub(crate) async fn message(
     queue: &Name,
     id: &TaskId,
 ) -> Result<Option<TaskMessage>, QueueError> {
-    let (seen, now) = see(redis, queue, id, false).await?;
+    let (seen, now) = see(redis, queue, id).await?;
     let stored = seen.and_then(|seen| seen.stored(now));
     let message = stored.map(|stored| TaskMessage::from_record(queue.clone(), id.clone(), &stored));
     message.transpose().map_err(|error| corrupt(&format!("task {id} in queue `{queue}`: {error}")))
 }
 
-async fn see(
-    redis: &RedisQueue,
-    queue: &Name,
-    id: &TaskId,
-    waits: bool,
-) -> Result<(Option<Seen>, Timestamp), QueueError> {
+async fn see(redis: &RedisQueue, queue: &Name, id: &TaskId) -> Result<(Option<Seen>, Timestamp), QueueError> {
     let mut call = redis.call(queue);
-    call.number(u64::from(waits)).arg(stored_id(id));
+    call.arg(stored_id(id));
     let mut reply = redis.run(&script::LOOK, &call, queue).await?;
     let now = redis.time(&mut reply)?;
     match reply.value() {
@@ -69,7 +74,7 @@ pub(crate) async fn wait(
     timeout: Duration,
 ) -> Result<Lookup, QueueError> {
     if timeout.is_zero() {
-        return look(redis, queue, id, false).await;
+        return look(redis, queue, id).await;
     }
     let end = end_of(timeout);
     let channel = format!("{}:done", redis.link.target.keys.base(queue));
@@ -80,8 +85,11 @@ pub(crate) async fn wait(
         // from here on no news is missed
         heard.as_mut().enable();
         let pushed = redis.link.subscribed(&channel).await;
-        let found = look(redis, queue, id, pushed).await?;
         let left = end.saturating_duration_since(Instant::now());
+        let found = match pushed && !left.is_zero() {
+            true => listen(redis, queue, id).await?,
+            false => look(redis, queue, id).await?,
+        };
         if !found.is_live() || left.is_zero() {
             return Ok(found);
         }

@@ -5,10 +5,12 @@ use std::{
 
 use anyhow::Context as _;
 use task_core::{Claim, Heartbeat, Incarnation, Queue as _, Registration, Timestamp};
+use tokio::task::spawn_blocking;
 
 use crate::{
     cli,
     fleet::{Crew, Fleet},
+    machine::first_touch_us,
     report::Report,
     server::Server,
     stage::Stage,
@@ -17,6 +19,8 @@ use crate::{
 
 /// How long a result is kept here.
 const RETENTION: Duration = Duration::from_secs(1);
+/// The first touch of memory takes no longer after more.
+const LONG: Duration = Duration::from_secs(10);
 
 /// The longest that any call keeps a Redis from its other clients, where very much is due at once: a million delayed tasks
 /// become due, their results end, and a worker dies that holds ten thousand.
@@ -28,7 +32,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Bound, report: &mut Report) ->
     server.watch_slow_calls().await?;
 
     // all are due at one moment, when all are there
-    let lead = Duration::from_secs(5 + run.tasks / 20_000);
+    let lead = Duration::from_secs(1 + run.tasks / 20_000);
     let due = Timestamp::from_millis(u64::try_from(
         (SystemTime::now() + lead).duration_since(UNIX_EPOCH)?.as_millis(),
     )?);
@@ -41,7 +45,11 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Bound, report: &mut Report) ->
         from = to;
     }
     note(server, report, "enqueue").await?;
-    while SystemTime::now() < UNIX_EPOCH + Duration::from_millis(due.as_millis()) {
+    let until_due = UNIX_EPOCH + Duration::from_millis(due.as_millis());
+    // it lies alone for about as long as the queue's memory does
+    let left_alone = until_due.duration_since(SystemTime::now()).unwrap_or_default().min(LONG);
+    report.set("first_touch_us", spawn_blocking(move || first_touch_us(left_alone)).await?);
+    while SystemTime::now() < until_due {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let fleet = Fleet::start(
@@ -96,6 +104,8 @@ async fn dies(stage: &Stage, tasks: u64) -> anyhow::Result<()> {
 }
 
 async fn note(server: &Server, report: &mut Report, what: &str) -> anyhow::Result<()> {
-    report.set(&format!("longest_ms_{what}"), server.longest_call_ms().await?);
+    let calls = server.slow_calls_ms().await?;
+    report.set(&format!("longest_ms_{what}"), calls.iter().copied().fold(0.0, f64::max));
+    report.set(&format!("over_5_ms_{what}"), calls.iter().filter(|ms| **ms > 5.0).count() as f64);
     Ok(())
 }

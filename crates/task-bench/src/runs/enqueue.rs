@@ -18,7 +18,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Enqueue, report: &mut Report) 
     let mut ids = Vec::new();
 
     if let Some(server) = &stage.server {
-        let (p50, _) = p50_p99(&mut server.pings(1000).await?);
+        let (p50, _) = p50_p99(&mut server.pings(1000, async |_| {}).await?);
         report.set("ping_p50_ms", p50);
     }
     let mut times = Vec::new();

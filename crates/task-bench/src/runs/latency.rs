@@ -43,9 +43,12 @@ pub(crate) async fn run(stage: &Stage, run: &cli::Latency, report: &mut Report) 
     report.set("result_p50_ms", p50);
     report.set("result_p99_ms", p99);
     if let Some(server) = &stage.server {
-        let (p50, p99) = p50_p99(&mut server.pings(1000).await?);
+        let (p50, p99) = p50_p99(&mut server.pings(1000, async |_| {}).await?);
         report.set("ping_p50_ms", p50);
         report.set("ping_p99_ms", p99);
+        let (p50, p99) = p50_p99(&mut server.pings(1000, idle).await?);
+        report.set("ping_after_rest_p50_ms", p50);
+        report.set("ping_after_rest_p99_ms", p99);
     }
     if let Some(rss) = largest_rss(&fleet.pids()) {
         report.set("worker_rss_bytes", rss as f64);

@@ -8,6 +8,7 @@ use crate::{
     check::check,
     cli,
     fleet::{Crew, Fleet},
+    machine::Watch,
     percentiles::p50_p99,
     report::Report,
     stage::{Stage, connect},
@@ -33,6 +34,7 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     let fleet = Fleet::start(&own, crew(run))?;
     own.workers(run.workers as usize).await?;
     let before = stage.used().await?;
+    let watch = Watch::start();
     let start = now() + 10_000_000;
     let mut producers = tokio::task::JoinSet::new();
     for producer in 0..PRODUCERS {
@@ -48,6 +50,9 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     }
     let enqueued = now();
     own.completed(run.tasks).await?;
+    let stood = watch.stop();
+    report.set("machine_late_p99_ms", stood.p99_ms());
+    report.set("machine_late_longest_ms", stood.longest_ms());
     report.set("tail_ms", now().saturating_sub(enqueued) as f64 / 1e6);
     if let (Some(before), Some(after)) = (before, stage.used().await?) {
         report.set("redis_cpu_us_per_task", (after.cpu_us - before.cpu_us) / run.tasks as f64);

@@ -177,8 +177,16 @@ async fn a_wait_ends_with_its_time_and_says_how_the_task_stands() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
     put(&queue, "a", options()).await;
-    let found = queue.wait(&Q, &id("a"), Duration::from_millis(50)).await.unwrap();
-    assert_eq!(found.into_found().unwrap().status, TaskStatus::Pending);
+    let stands = async || {
+        let found = queue.wait(&Q, &id("a"), Duration::from_millis(50)).await.unwrap();
+        let record = found.into_found().unwrap();
+        (record.status, record.attempts)
+    };
+    assert_eq!(stands().await, (TaskStatus::Pending, 0));
+    let got = queue.dequeue(claim(Incarnation::new(), 1)).await.unwrap().tasks;
+    assert_eq!(stands().await, (TaskStatus::Running, 1));
+    settle(&queue, &got[0], retry_in(60)).await;
+    assert_eq!(stands().await, (TaskStatus::Retry, 1));
 }
 
 #[tokio::test]
