@@ -59,6 +59,7 @@ pub struct Hostile<Q> {
 #[derive(Default)]
 struct Network {
     cut: bool,
+    way: Option<(Duration, Rng)>,
     plan: VecDeque<Mishap>,
     by_method: BTreeMap<Method, VecDeque<Mishap>>,
     chance: Option<(Rng, u32, Vec<Mishap>)>,
@@ -101,6 +102,14 @@ impl<Q: Queue> Hostile<Q> {
         self
     }
 
+    /// Each call takes so long to get there, and its answer so long and up to three times as long, by a chance that
+    /// follows from the seed: so answers overtake each other.
+    #[must_use]
+    pub fn distant(self, way: Duration, seed: u64) -> Self {
+        self.network().way = Some((way, Rng::with_seed(seed)));
+        self
+    }
+
     /// From now on every call fails before it has any effect.
     pub fn cut(&self) {
         self.network().cut = true;
@@ -124,8 +133,26 @@ impl<Q: Queue> Hostile<Q> {
         F: Future<Output = Result<T, QueueError>> + Send + 'static,
         T: Send,
     {
-        let next = self.network().next(method);
-        match next {
+        let (next, [there, back]) = {
+            let mut network = self.network();
+            (network.next(method), network.ways())
+        };
+        travel(there).await;
+        let answer = self.call(next, call).await;
+        travel(back).await;
+        answer
+    }
+
+    async fn call<T, F>(
+        &self,
+        mishap: Mishap,
+        call: impl Fn(Arc<Q>) -> F + Send + 'static,
+    ) -> Result<T, QueueError>
+    where
+        F: Future<Output = Result<T, QueueError>> + Send + 'static,
+        T: Send,
+    {
+        match mishap {
             Mishap::None => call(self.inner.clone()).await,
             Mishap::Fail => Err(QueueError::unreachable("a planned failure before the call")),
             Mishap::Hang => pending().await,
@@ -149,7 +176,19 @@ impl<Q: Queue> Hostile<Q> {
     }
 }
 
+async fn travel(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
 impl Network {
+    /// How long a call travels there and back.
+    fn ways(&mut self) -> [Duration; 2] {
+        let ways = |(way, rng): &mut (Duration, Rng)| [*way, way.mul_f64(1.0 + 2.0 * rng.f64())];
+        self.way.as_mut().map(ways).unwrap_or_default()
+    }
+
     fn next(&mut self, method: Method) -> Mishap {
         if self.cut {
             return Mishap::Fail;

@@ -51,14 +51,13 @@ impl Board {
         *self.owing() = Owing { incarnation, queues: HashMap::new() };
     }
 
-    /// A claim was answered with these.
-    pub(crate) fn brought(&self, queue: &Name, tasks: &[Delivery]) {
+    /// A claim was answered with these. All up to the number `up_to` have brought their tasks.
+    pub(crate) fn brought(&self, queue: &Name, up_to: u64, tasks: &[Delivery]) {
         let mut owing = self.owing();
         let owed = owing.queues.entry(queue.clone()).or_default();
+        owed.up_to = up_to;
         for delivery in tasks {
-            let number = delivery.token.claim;
-            owed.up_to = owed.up_to.max(number);
-            owed.tasks.entry(number).or_default().push_back(delivery.id().clone());
+            owed.tasks.entry(delivery.token.claim).or_default().push_back(delivery.id().clone());
         }
     }
 
@@ -123,7 +122,7 @@ struct Owing {
 /// The same in one named queue.
 #[derive(Default)]
 struct Owed {
-    /// The number of the last claim whose answer has arrived with tasks: those before it are answered, too.
+    /// All claims up to this number have brought tasks, which have arrived. What others hold is not told.
     up_to: u64,
     /// By claims. Attempts end about in the order in which they came.
     tasks: BTreeMap<u64, VecDeque<TaskId>>,
@@ -142,7 +141,7 @@ impl Owed {
 
     fn holds(&self) -> Holds {
         let mut holds = Holds::new(self.up_to, Vec::new());
-        for (claim, tasks) in &self.tasks {
+        for (claim, tasks) in self.tasks.range(..=self.up_to) {
             if holds.tasks.len() + tasks.len() > Holds::MOST {
                 holds.up_to = claim - 1;
                 break;
@@ -171,5 +170,26 @@ mod tests {
         assert!(!owed.holds().tasks.contains(&second));
         owed.tasks.remove(&1);
         assert_eq!((owed.holds().up_to, owed.holds().tasks.len()), (3, 799));
+    }
+
+    #[test]
+    fn a_claim_is_spoken_of_once_all_before_it_have_arrived() {
+        // what a claim had taken whose answer was on its way was given to others, as the next had been answered
+        let board = Board::new(Incarnation::new(), 1);
+        let queue = Name::DEFAULT_QUEUE;
+        let delivery = |claim| {
+            let message =
+                task_core::TaskMessage::new(TaskId::new(), "a", vec![0xc0], Default::default()).unwrap();
+            let record = task_core::ResultMessage::pending(&message, Default::default());
+            Delivery::new(Token::new(board.incarnation(), claim), message.to_record().into(), record)
+        };
+        let said = || {
+            let holds = board.holds(&queue).1;
+            (holds.up_to, holds.tasks.iter().map(|(claim, _)| *claim).collect::<Vec<_>>())
+        };
+        board.brought(&queue, 0, &[delivery(2)]);
+        assert_eq!(said(), (0, Vec::new()));
+        board.brought(&queue, 2, &[delivery(1)]);
+        assert_eq!(said(), (2, vec![1, 2]));
     }
 }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Engine, LAST, books,
-    lane::Lane,
+    lane::{Lane, MOST},
     share::{self, Ask, Wait},
 };
 
@@ -18,11 +18,13 @@ impl Engine {
         let asks = self.asks();
         for index in 0..self.lanes.len() {
             let ask = asks.iter().find(|ask| ask.lane == index).copied();
-            let settlements = self.lanes[index].take_unsettled();
+            // the first call with ends carries one and no claim: by it the way is known
+            let first = self.way.is_none() && self.lanes[index].settles_nothing();
+            let settlements = self.lanes[index].take_unsettled(if first { 1 } else { MOST });
             match (settlements.is_empty(), ask) {
                 (true, None) => {}
                 (true, Some(ask)) => self.claim(ask),
-                (false, ask) => self.settle(index, settlements, ask),
+                (false, ask) => self.settle(index, settlements, ask.filter(|_| !first)),
             }
         }
         self.count();
@@ -37,11 +39,9 @@ impl Engine {
     }
 
     pub(super) fn count(&mut self) {
-        let may_bring_one =
-            |lane: &Lane| self.lanes.len() > 1 && lane.claim.as_ref().is_some_and(|claim| claim.idle);
+        let may_bring_one = |lane: &Lane| self.lanes.len() > 1 && lane.claims.iter().any(|claim| claim.idle);
         self.books.suspect = self.suspects > 0 || self.lanes.iter().any(may_bring_one);
-        self.books.asked =
-            self.lanes.iter().filter_map(|lane| lane.claim.as_ref()).map(|claim| claim.tasks).sum();
+        self.books.asked = self.lanes.iter().map(Lane::asked).sum();
         let unsettled: usize = self.lanes.iter().map(Lane::owed).sum();
         self.books.unsettled = u32::try_from(unsettled).unwrap_or(u32::MAX).saturating_add(self.put_off);
         self.books.resting = self.stopping || self.paused || self.suspended;
@@ -51,16 +51,22 @@ impl Engine {
 
     pub(super) fn asks(&self) -> Vec<Ask> {
         let room = self.books.room();
+        if self.way.is_none() && !self.lanes.iter().all(Lane::settles_nothing) {
+            return Vec::new();
+        }
         if self.books.run_empty {
-            let lane = self.lanes.iter().position(|lane| lane.run_empty && lane.claim.is_none());
+            let lane = self.lanes.iter().position(|lane| lane.run_empty && lane.claims.is_empty());
             return lane
                 .filter(|_| room > 0)
                 .map(|lane| Ask { lane, tasks: 1, wait: Wait::Long })
                 .into_iter()
                 .collect();
         }
-        let views: Vec<_> = self.lanes.iter().map(Lane::view).collect();
-        share::share(room.min(books::at_once(self.way)), &views)
+        let at_once = books::at_once(self.way);
+        // those beside the first are for as many tasks, or they would cost more than they bring
+        let claims = if room < at_once { 1 } else { books::claims(self.way) };
+        let views: Vec<_> = self.lanes.iter().map(|lane| lane.view(claims)).collect();
+        share::share(room.min(at_once), &views)
     }
 
     pub(super) fn claim(&mut self, ask: Ask) {
@@ -93,10 +99,10 @@ impl Engine {
 
     /// Ends the waits of claims that are not wanted any more, or hold slots that a queue needs which has none.
     pub(super) fn recall(&self) {
-        let unasked = self.lanes.iter().any(|lane| lane.claim.is_none());
+        let unasked = self.lanes.iter().any(|lane| lane.claims.is_empty());
         let short = unasked && self.books.room() == 0 && !self.books.run_empty;
         for lane in &self.lanes {
-            let long = lane.claim.as_ref().is_some_and(|claim| claim.wait == Wait::Long);
+            let long = lane.claims.iter().any(|claim| claim.wait == Wait::Long);
             if self.books.resting || (short && long) {
                 lane.recall();
             }

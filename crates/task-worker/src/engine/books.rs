@@ -34,8 +34,8 @@ const UNSETTLED: u32 = 2 * (1 + WAITING[0]);
 /// So many tasks are claimed at once where a call is no more than a millisecond on its way, and for each millisecond, up to
 /// the second number, so that no call keeps the queue from others for long.
 const AT_ONCE: [u32; 2] = [256, 512];
-/// What a call may take for each task that it carries.
-const WORK: Duration = Duration::from_micros(5);
+/// So few tasks, carried by a call, add nothing that counts to the time that it takes.
+const FEW: usize = 32;
 
 impl Books {
     pub(crate) fn holds_nothing(&self) -> bool {
@@ -86,16 +86,25 @@ pub(crate) fn at_once(way: Option<Duration>) -> u32 {
     each_millisecond(way, least).min(most)
 }
 
+/// How many claims may be under way, where calls are on their [`way`] so long: over a distance several, so that the queue has
+/// something to do while answers travel.
+pub(crate) fn claims(way: Option<Duration>) -> usize {
+    if way.is_some_and(|way| way > Duration::from_millis(1)) { 3 } else { 1 }
+}
+
 /// So many for each millisecond, and for the first in any case.
 fn each_millisecond(way: Option<Duration>, number: u32) -> u32 {
     let micros = way.map_or(0, |way| way.as_micros());
     u32::try_from(micros * u128::from(number) / 1000).unwrap_or(u32::MAX).max(number)
 }
 
-/// How long calls are on their way to the queue and back: what they take at least, without the work for each task that they
-/// carry. With each that takes longer it is a thousandth more, since a way may become longer.
+/// How long calls are on their way to the queue and back: what those that carry few tasks take at least. With each that takes
+/// longer it is a thousandth more, since a way may become longer. One that carries many says only that it is no longer:
+/// what its work takes is not known.
 pub(crate) fn way(before: Option<Duration>, took: Duration, tasks: usize) -> Option<Duration> {
-    let took = took.saturating_sub(WORK.saturating_mul(u32::try_from(tasks).unwrap_or(u32::MAX)));
+    if tasks > FEW {
+        return before.map(|before| before.min(took));
+    }
     Some(before.map_or(took, |before| took.min(before + before / 1024 + Duration::from_micros(1))))
 }
 
@@ -158,9 +167,11 @@ mod tests {
         let micros = |micros| Some(Duration::from_micros(micros));
         assert_eq!([None, micros(0), micros(900), micros(1000)].map(at_once), [256; 4]);
         assert_eq!((at_once(micros(1500)), at_once(Some(Duration::MAX))), (384, 512));
+        assert_eq!([None, micros(1000), micros(1001)].map(claims), [1, 1, 3]);
         let ms = Duration::from_millis;
-        let short = way(way(None, ms(4), 0), ms(4), 400);
-        assert_eq!((short, way(short, ms(1), 1000)), (micros(2000), micros(0)), "the rest was work");
+        assert_eq!(way(None, ms(4), 400), None, "it may all be work");
+        let short = way(way(way(None, ms(4), 1), ms(5), 400), ms(3), 500);
+        assert_eq!((short, way(short, ms(2), 1)), (micros(3000), micros(2000)));
         let after = (0..3000).fold(micros(0), |before, _| way(before, ms(4), 0));
         assert_eq!(after, micros(4000), "the way has become longer");
     }

@@ -28,22 +28,23 @@ pub(super) enum Answer {
     Claimed {
         lane: usize,
         worker: Incarnation,
+        /// Of the claim.
+        number: u64,
         claimed: Result<Claimed, QueueError>,
     },
     Settled {
         lane: usize,
         worker: Incarnation,
         settlements: Vec<Settlement>,
+        /// The number of the claim after them, if there was one.
+        then: Option<u64>,
         settled: Result<SettleReply, QueueError>,
         took: Duration,
     },
     /// What is left in all queues, if that can be told.
     Counted(Left),
     /// It is time to give this back.
-    PutOff {
-        lane: usize,
-        settlement: Settlement,
-    },
+    PutOff { lane: usize, settlement: Settlement },
 }
 
 /// Gives back later what this release can't read: it comes back at once, as this worker knows the name.
@@ -90,7 +91,7 @@ impl Caller {
                 () = recall.cancelled() => {}
             }
         }
-        Answer::Claimed { lane, worker, claimed }
+        Answer::Claimed { lane, worker, number: claim.number, claimed }
     }
 
     async fn until_claimed(&self, claim: &Claim) -> Result<Claimed, QueueError> {
@@ -126,7 +127,8 @@ impl Caller {
                 Some(Err(_)) | None => self.until_claimed(claim).await,
             });
         }
-        Answer::Settled { lane, worker, settlements: request.settlements, settled, took }
+        let then = request.then.map(|claim| claim.number);
+        Answer::Settled { lane, worker, settlements: request.settlements, then, settled, took }
     }
 
     /// Signs off: until it is answered, or the time is over.

@@ -6,8 +6,8 @@
 //!
 //! - A task that was received is in `board.held` until its attempt has ended, and then in its lane until it is settled:
 //!   so a slot can't leak, and nothing is given back that still runs.
-//! - One claim a lane is under way at most. It is never dropped: a claim that is to wait no longer is recalled, which
-//!   asks for what it brought by its number.
+//! - One claim a lane is under way, or some over a distance. None is ever dropped: a claim that is to wait no longer is
+//!   recalled, which asks for what it brought by its number.
 //! - A closed incarnation's tasks are others' now. It is known by the token, so whatever comes late of it is dropped.
 
 mod act;
@@ -227,7 +227,7 @@ mod tests {
         engine.act();
         engine.told(Told::RunEmpty(names[0].clone(), false), &status);
         engine.act();
-        let claims: Vec<_> = engine.lanes.iter().map(|lane| lane.claim.as_ref()).collect();
+        let claims: Vec<_> = engine.lanes.iter().map(|lane| lane.claims.first()).collect();
         let [Some(idle), None] = claims[..] else {
             panic!("a claim on the first queue, and none on the other")
         };
@@ -235,7 +235,7 @@ mod tests {
         let answer = engine.calls.join_next().await.unwrap().unwrap();
         engine.answered(answer);
         engine.act();
-        assert!(engine.lanes.iter().all(|lane| lane.claim.as_ref().is_some_and(|claim| !claim.idle)));
+        assert!(engine.lanes.iter().all(|lane| lane.claims.first().is_some_and(|claim| !claim.idle)));
     }
 
     #[tokio::test]

@@ -25,16 +25,16 @@ use crate::{
 impl Engine {
     pub(super) fn answered(&mut self, answer: Answer) {
         match answer {
-            Answer::Claimed { lane, worker, claimed } => {
+            Answer::Claimed { lane, worker, number, claimed } => {
                 if worker != self.board.incarnation() {
                     return; // of a closed one: what it brought is given to others
                 }
                 match claimed {
-                    Ok(claimed) => self.received(lane, claimed),
+                    Ok(claimed) => self.received(lane, number, claimed),
                     Err(_) => self.closed(worker),
                 }
             }
-            Answer::Settled { lane, worker, settlements, settled, took } => {
+            Answer::Settled { lane, worker, settlements, then, settled, took } => {
                 let brought = settled.as_ref().ok().and_then(|reply| reply.claimed.as_ref()?.as_ref().ok());
                 let carried = settlements.len() + brought.map_or(0, |claimed| claimed.tasks.len());
                 self.way = books::way(self.way, took, carried);
@@ -44,10 +44,10 @@ impl Engine {
                     Ok(SettleReply { answers, claimed, .. }) => {
                         self.heard |= current;
                         self.settled(lane, &settlements, &answers);
-                        match claimed {
-                            Some(Ok(claimed)) if current => self.received(lane, claimed),
-                            Some(Err(_)) => self.closed(worker),
-                            Some(Ok(_)) | None => {}
+                        match then.zip(claimed) {
+                            Some((number, Ok(claimed))) if current => self.received(lane, number, claimed),
+                            Some((_, Err(_))) => self.closed(worker),
+                            Some((_, Ok(_))) | None => {}
                         }
                     }
                     Err(_) => self.closed(worker),
@@ -74,12 +74,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn received(&mut self, index: usize, claimed: Claimed) {
+    pub(super) fn received(&mut self, index: usize, number: u64, claimed: Claimed) {
         self.heard = true;
         self.set_run_empty(index, claimed.run_empty);
         let brought = claimed.tasks.len();
-        self.board.brought(&self.lanes[index].name, &claimed.tasks);
-        self.lanes[index].answered(brought, claimed.next_wake.is_some());
+        let lane = &mut self.lanes[index];
+        lane.answered(number, brought, claimed.next_wake.is_some());
+        self.board.brought(&lane.name, lane.heard(), &claimed.tasks);
         let mut standings: Vec<_> = self.lanes.iter_mut().map(|lane| &mut lane.standing).collect();
         share::received(&mut standings, index, brought, claimed.more && brought > 0);
         if self.stopping {

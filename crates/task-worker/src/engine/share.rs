@@ -20,8 +20,10 @@ pub(crate) struct Standing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     pub(crate) standing: Standing,
-    /// A claim on it is under way, for so many tasks.
+    /// Claims on it are under way, for so many tasks.
     pub(crate) asked: Option<u32>,
+    /// Another may be, while it has more tasks.
+    pub(crate) another: bool,
     /// It was not found empty just now.
     pub(crate) rested: bool,
 }
@@ -89,8 +91,10 @@ pub(crate) fn share(room: u32, lanes: &[View]) -> Vec<Ask> {
         *pass += lanes[*index].standing.stride();
         *tasks += 1;
     }
-    let new = shares.into_iter().filter(|(lane, _, tasks)| *tasks > 0 && lanes[*lane].asked.is_none());
-    new.map(|(lane, _, tasks)| Ask { lane, tasks, wait }).collect()
+    let new = shares.into_iter().filter(|(lane, _, tasks)| *tasks > 0 && lanes[*lane].another);
+    // beside one that is under way none waits: that one does, if it has to
+    let wait = |lane: usize| if lanes[lane].asked.is_some() { Wait::No } else { wait };
+    new.map(|(lane, _, tasks)| Ask { lane, tasks, wait: wait(lane) }).collect()
 }
 
 /// Notes what a claim on a lane brought, and whether there is more.
@@ -115,7 +119,12 @@ mod tests {
     use super::*;
 
     fn lanes(weights: &[u32]) -> Vec<View> {
-        let view = |weight: &u32| View { standing: Standing::new(*weight), asked: None, rested: true };
+        let view = |weight: &u32| View {
+            standing: Standing::new(*weight),
+            asked: None,
+            another: true,
+            rested: true,
+        };
         weights.iter().map(view).collect()
     }
 
@@ -165,7 +174,7 @@ mod tests {
         for lane in &mut lanes {
             lane.standing.hungry = true;
         }
-        lanes[0].asked = Some(1);
+        (lanes[0].asked, lanes[0].another) = (Some(1), false);
         assert_eq!(share(2, &lanes), [ask(1, 1, Wait::No)]);
         lanes[0].asked = Some(30);
         assert_eq!(share(2, &lanes), [ask(1, 2, Wait::No)]);

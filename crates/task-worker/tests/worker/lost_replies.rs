@@ -2,18 +2,18 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
 use task_queue_memory::MemoryQueue;
 use task_testkit::{Hostile, Method, Mishap};
 use task_worker::{
-    core::{Command, ControlAnswer, Incarnation, Name, Queue as _, TaskStatus, WorkerCommand},
+    core::{Command, ControlAnswer, Incarnation, Name, Queue as _, TaskStatus, Totals, WorkerCommand},
     prelude::*,
 };
 
-use crate::{Mail, Number, SOON, eventually, with_worker};
+use crate::{Mail, Number, SOON, eventually, watched::Watched, with_worker};
 
 const TASKS: u32 = 24;
 
@@ -104,6 +104,36 @@ async fn a_network_with_every_mishap_changes_no_end() {
     let mishaps =
         [Mishap::LoseReply, Mishap::Twice, Mishap::None, Mishap::Fail, Mishap::LoseReply, Mishap::None];
     every_task_ends_once(mishaps.into_iter().cycle().take(90).collect()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_a_distance_several_claims_are_under_way_and_no_mishap_changes_an_end() {
+    const MANY: u32 = 5_000;
+    let watched = Watched::new();
+    let mishaps = [Mishap::Fail, Mishap::LoseReply, Mishap::Twice];
+    let network =
+        Hostile::new(watched.clone()).distant(Duration::from_millis(2), 7).by_chance(7, 8, &mishaps);
+    let (queue, direct) = (TaskQueue::new(network), TaskQueue::new(watched.memory.clone()));
+    direct.enqueue_many((0..MANY).map(|n| Number { n })).await.unwrap();
+    let runs: Arc<Mutex<HashMap<u32, u32>>> = Arc::default();
+    let count = runs.clone();
+    let registry = TaskRegistry::new().register_fn(move |number: Number, _| {
+        *count.lock().unwrap().entry(number.n).or_default() += 1;
+        async move { Ok(number.n) }
+    });
+    let worker = TaskWorker::new(queue, registry)
+        .concurrency(100)
+        .heartbeat_here(true)
+        .heartbeat_interval(Duration::from_millis(5));
+    let drained = worker.drain().await.unwrap();
+    assert_eq!((drained.completed, drained.cut_short), (u64::from(MANY), false));
+    let more_than_once = runs.lock().unwrap().values().filter(|runs| **runs > 1).count();
+    assert_eq!((runs.lock().unwrap().len(), more_than_once), (MANY as usize, 0));
+    let stats = watched.memory.stats(&Name::DEFAULT_QUEUE).await.unwrap();
+    let Totals { released, recovered_lost, recovered_lease, .. } = stats.totals;
+    assert_eq!((stats.live(), released, recovered_lost, recovered_lease), (0, 0, 0, 0), "none is given back");
+    let under_way = watched.seen.under_way.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&under_way), "{under_way} claims");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -34,8 +34,16 @@ pub(crate) struct Seen {
     pub(crate) ends_lost: AtomicU32,
     /// It refuses to count.
     pub(crate) stats_refused: AtomicBool,
+    /// How many claims were under way at once, by what the last of them said that it had heard of.
+    pub(crate) under_way: AtomicU64,
     /// No settle is answered.
     pub(crate) settles_fail: AtomicBool,
+}
+
+impl Seen {
+    fn claim(&self, claim: &Claim) {
+        self.under_way.fetch_max(claim.number - claim.acked, Ordering::SeqCst);
+    }
 }
 
 type Alter = dyn Fn(Delivery) -> Delivery + Send + Sync;
@@ -67,6 +75,7 @@ impl Watched {
 impl Queue for Watched {
     async fn dequeue(&self, claim: Claim) -> Result<Claimed, QueueError> {
         self.seen.claims.fetch_add(1, Ordering::SeqCst);
+        self.seen.claim(&claim);
         let mut claimed = self.memory.dequeue(claim).await?;
         self.alter(&mut claimed);
         Ok(claimed)
@@ -77,6 +86,7 @@ impl Queue for Watched {
             return Err(QueueError::unreachable("settles fail now"));
         }
         self.seen.settles.fetch_add(1, Ordering::SeqCst);
+        request.then.iter().for_each(|claim| self.seen.claim(claim));
         let forgets = |left: u32| left.checked_sub(1);
         if self.seen.ends_forgotten.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forgets).is_ok() {
             request.settlements.pop();
