@@ -32,6 +32,12 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn open(cli: &Cli) -> anyhow::Result<Self> {
+        // clap lets --queue stand for what these require, since the two exclude each other
+        anyhow::ensure!(
+            cli.private_redis.is_some() || (cli.delay_ms == 0.0 && !cli.tls),
+            "--delay-ms and --tls are of a private Redis; add --private-redis none, or leave them out to measure {}",
+            cli.queue
+        );
         let private = cli.private_redis.map(|aof| Private::start(aof, cli.tls)).transpose()?;
         let (plain, url) = match &private {
             None => (cli.queue.clone(), cli.queue.clone()),

@@ -74,14 +74,14 @@ fn enqueue_is_exact_by_each_way() {
 #[test]
 fn latency_is_exact_and_told_beside_a_ping() {
     run("latency --tasks 20", MEMORY, &["p50_ms", "p99_ms", "result_p50_ms"]);
-    let more = ["ping_p50_ms", "worker_scripts_per_task", "worker_calls_per_task"];
+    let more = ["ping_p50_ms", "ping_after_rest_p50_ms", "worker_scripts_per_task", "worker_calls_per_task"];
     run("latency --tasks 20", REDIS, &[&["p50_ms", "p99_ms", "result_p50_ms"], &more[..]].concat());
 }
 
 #[test]
 fn the_open_loop_is_exact_at_a_rate_and_at_a_part_of_what_drains() {
     run("open-loop --tasks 200 --rate 500", MEMORY, &["p50_ms", "p99_ms", "tail_ms"]);
-    let late = ["p50_ms", "p99_ms", "drain_per_s", "sent_late_p99_ms"];
+    let late = ["p50_ms", "p99_ms", "drain_per_s", "sent_late_p99_ms", "machine_late_p99_ms"];
     run("open-loop --tasks 200 --percent 50 --workers 2", REDIS, &late);
 }
 
@@ -104,8 +104,20 @@ fn soak_and_idle_are_exact() {
 #[test]
 fn the_limit_is_measured_and_there_is_none_of_memory() {
     run("limit --tasks 500", REDIS, &["tasks_per_s", "redis_cpu_us_per_task"]);
+    refused("limit --queue memory:", "--private-redis");
+}
+
+/// It went without the delay, and told the figures of a network that was not there.
+#[test]
+fn a_delay_before_a_server_of_somebody_else_is_refused() {
+    refused("drain --queue memory: --tasks 1 --delay-ms 1", "--delay-ms and --tls are of a private Redis");
+    refused("drain --queue memory: --tasks 1 --tls", "leave them out to measure memory:");
+}
+
+fn refused(args: &str, why: &str) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_task-bench"));
-    let output = command.args(["limit", "--queue", "memory:"]).output().unwrap();
+    let output = command.args(args.split(' ')).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--private-redis"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(why), "{said}");
 }
