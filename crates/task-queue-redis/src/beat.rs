@@ -180,9 +180,11 @@ async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Res
 
 /// The arguments by which a beat says what its worker holds, claim by claim.
 fn hold(call: &mut Call, holds: Option<&Holds>) {
-    let (up_to, tasks) = holds.map_or((0, &[][..]), |holds| (holds.up_to, &holds.tasks[..]));
+    let (up_to, except, tasks) =
+        holds.map_or((0, &[][..], &[][..]), |holds| (holds.up_to, &holds.except[..], &holds.tasks[..]));
     let claims = || tasks.chunk_by(|(one, _), (next, _)| one == next);
-    call.number(up_to).number(claims().count() as u64);
+    let spoken_of: Vec<String> = std::iter::once(&up_to).chain(except).map(u64::to_string).collect();
+    call.arg(spoken_of.join(",")).number(claims().count() as u64);
     for claim in claims() {
         let ids: String = claim.iter().map(|(_, id)| format!("{}\n", stored_id(id))).collect();
         call.number(claim[0].0).number(claim.len() as u64).arg(ids);

@@ -22,6 +22,8 @@ use crate::{
 
 /// Without a look nobody waits longer for a token, so that a lost one delays nobody for more. Heartbeats look as well.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// So often a worker without work looks all the same, however well its heartbeats are answered: its connection stays in use.
+const LOOKS: Duration = Duration::from_secs(30);
 /// How often a worker that holds a suspect looks whether it may take more: tokens are for those who may.
 const ALONE: Duration = Duration::from_secs(1);
 /// How many tasks one step of a release gives back.
@@ -34,17 +36,21 @@ pub(crate) struct Emptied(Mutex<HashMap<(Name, Incarnation), Last>>);
 
 struct Last {
     at: Instant,
+    /// When the queue was asked.
+    looked: Instant,
     number: u64,
     /// It brought tasks, which are to be brought again by its number.
     gave: bool,
-    due: Option<Duration>,
+    due: Option<Instant>,
     idle: bool,
 }
 
 impl Last {
-    /// Nothing is there for this claim.
-    fn empty(claim: &Claim, due: Option<Duration>) -> Self {
-        Self { at: Instant::now(), number: claim.number, gave: false, due, idle: claim.idle }
+    /// What is left for this claim's worker, which is nothing.
+    fn of(claim: &Claim, answer: &Answer) -> Self {
+        let Answer { claimed, looked, due, .. } = answer;
+        let (at, gave) = (Instant::now(), !claimed.tasks.is_empty());
+        Self { at, looked: *looked, number: claim.number, gave, due: *due, idle: claim.idle }
     }
 }
 
@@ -56,10 +62,12 @@ impl Emptied {
 
     fn note(&self, claim: &Claim, last: Option<Last>) {
         let (mut emptied, worker) = (self.lock(), (claim.queue.clone(), claim.worker));
-        match last {
-            Some(last) => emptied.insert(worker, last),
-            None => emptied.remove(&worker),
-        };
+        let before = emptied.remove(&worker);
+        if let Some(mut last) = last {
+            // answers may arrive in another order than they were given: whoever was told to watch the clock does
+            last.due = last.due.or(before.and_then(|before| before.due));
+            emptied.insert(worker, last);
+        }
         if emptied.len() > Self::STALE {
             emptied.retain(|_, last| last.at.elapsed() < Self::FRESH);
         }
@@ -77,9 +85,12 @@ impl Emptied {
         let is_next = claim.number > last.number || (claim.number == last.number && !last.gave);
         // one that holds nothing may be given what the last one was not
         let holds = age < Self::FRESH && waits && is_next && (last.idle || !claim.idle);
-        let mut claimed = Claimed::default();
-        claimed.next_wake = last.due.map(|due| due.saturating_sub(age));
-        holds.then_some(Answer { claimed, alone: false })
+        holds.then(|| Answer {
+            claimed: Claimed::default(),
+            alone: false,
+            looked: last.looked,
+            due: last.due,
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Name, Incarnation), Last>> {
@@ -89,15 +100,18 @@ impl Emptied {
 
 /// What a claim was answered.
 pub(crate) struct Answer {
-    pub(crate) claimed: Claimed,
+    claimed: Claimed,
     /// The worker holds a suspect, and gets nothing beside it.
     alone: bool,
+    /// When the queue was asked.
+    looked: Instant,
+    /// When the next task is due, if this worker watches the clock for it.
+    due: Option<Instant>,
 }
 
 /// Claims, and while there is nothing, parks; at once, if the last claim of this worker took all there was, or it waited in
-/// vain while its heartbeats were answered. A token ends the
-/// wait, and so does the time of the next due task, for the one worker that watches the clock. That clock runs here, since
-/// Redis ends a blocking command up to 100 ms late.
+/// vain while its heartbeats were answered. A token ends the wait, and so does the time of the next due task, for the one
+/// worker that watches the clock. That clock runs here, since Redis ends a blocking command up to 100 ms late.
 pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed, QueueError> {
     let end = end_of(claim.wait);
     let base = redis.link.target.keys.base(&claim.queue);
@@ -106,7 +120,7 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
     let mut known = redis.link.emptied.take(&claim);
     loop {
         // a token goes back if the claim that it was taken for fails, or is dropped
-        let Answer { mut claimed, alone } = match known.take() {
+        let answer = match known.take() {
             Some(answer) => answer,
             None => claim_once(redis, &claim).await?,
         };
@@ -114,11 +128,12 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
             token.spend();
         }
         let left = end.saturating_duration_since(Instant::now());
+        let claimed = &answer.claimed;
         if !claimed.tasks.is_empty() || left.is_zero() || claimed.run_empty || claim.max_tasks == 0 {
-            return Ok(claimed);
+            return Ok(answer.told());
         }
-        let wait = left.min(claimed.next_wake.unwrap_or(LONGEST_WAIT)).min(LONGEST_WAIT);
-        if alone {
+        let wait = left.min(answer.until_due().unwrap_or(LONGEST_WAIT)).min(LONGEST_WAIT);
+        if answer.alone {
             sleep(wait.min(ALONE)).await;
             continue;
         }
@@ -131,19 +146,26 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
                 Err(error) if error.is_transient() && !cut_off => cut_off = true,
                 Err(error) => return Err(error),
             },
-            () = sleep(wait) => if claimed.next_wake.is_none_or(|due| due > wait) {
-                claimed.next_wake = claimed.next_wake.map(|due| due.saturating_sub(wait));
-                let looked = !claimed.paused && !claimed.more
-                    && redis.link.beats.are_fresh(&claim.queue, claim.worker, LONGEST_WAIT);
-                if wait == left {
-                    // whoever called is to look next, and looks at once: to look here, too, is a call for nothing
-                    let last = || Last::empty(&claim, claimed.next_wake);
-                    redis.link.emptied.note(&claim, looked.then(last));
-                    return Ok(claimed);
-                }
-                known = looked.then_some(Answer { claimed, alone: false });
+            // whoever called is to look next, and looks at once: to look here, too, is a call for nothing
+            () = sleep(wait) => if wait == left && answer.until_due().is_none_or(|due| !due.is_zero()) {
+                let beats = || redis.link.beats.are_fresh(&claim.queue, claim.worker, LONGEST_WAIT);
+                let rests = answer.claimed.paused || answer.claimed.more || answer.looked.elapsed() > LOOKS;
+                redis.link.emptied.note(&claim, (!rests && beats()).then(|| Last::of(&claim, &answer)));
+                return Ok(answer.told());
             },
         }
+    }
+}
+
+impl Answer {
+    fn until_due(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// As whoever claimed is told.
+    pub(crate) fn told(mut self) -> Claimed {
+        self.claimed.next_wake = self.until_due();
+        self.claimed
     }
 }
 
@@ -202,12 +224,13 @@ pub(crate) async fn read_claim(
         claimed.tasks.push(delivery);
     }
     claimed.more = more;
-    claimed.next_wake = u64::try_from(due).ok().map(Duration::from_millis);
+    let looked = Instant::now();
+    let due = u64::try_from(due).ok().and_then(|due| looked.checked_add(Duration::from_millis(due)));
     (claimed.run_empty, claimed.paused) = (run_empty, paused);
     let emptied = claim.max_tasks > 0 && !(more || run_empty || paused || alone);
-    let last = || Last { gave: !claimed.tasks.is_empty(), ..Last::empty(claim, claimed.next_wake) };
-    redis.link.emptied.note(claim, emptied.then(last));
-    Ok(Answer { claimed, alone })
+    let answer = Answer { claimed, alone, looked, due };
+    redis.link.emptied.note(claim, emptied.then(|| Last::of(claim, &answer)));
+    Ok(answer)
 }
 
 /// Closes a worker's start, and gives back what it holds, in bounded steps.

@@ -8,7 +8,7 @@ use task_core::{
 };
 
 use crate::{
-    claim::{claim_call, read_claim},
+    claim::{Answer, claim_call, read_claim},
     clock::millis,
     ids::{stored_id, stored_token},
     queue::RedisQueue,
@@ -51,7 +51,7 @@ pub(crate) async fn settle(redis: &RedisQueue, request: SettleRequest) -> Result
     if let Some(claim) = &request.then {
         // what was settled is settled, whatever became of the claim
         answer.claimed = Some(match Reply::of(replies.next()) {
-            Ok(reply) => read_claim(redis, claim, reply).await.map(|answer| answer.claimed),
+            Ok(reply) => read_claim(redis, claim, reply).await.map(Answer::told),
             Err(error) => Err(error),
         });
     }

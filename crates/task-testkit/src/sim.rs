@@ -150,10 +150,18 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     /// # Panics
     /// If the backend refuses it.
     pub async fn beat_holding(&self, up_to: u64, held: &[&Delivery]) -> HeartbeatReply {
+        let tasks = held.iter().map(|delivery| (delivery.token.claim, delivery.id().clone()));
+        self.beat_saying(Holds::new(up_to, tasks.collect())).await
+    }
+
+    /// The same in other words.
+    ///
+    /// # Panics
+    /// If the backend refuses it.
+    pub async fn beat_saying(&self, holds: Holds) -> HeartbeatReply {
         let mut beat = Heartbeat::new(self.queue.clone(), self.worker, self.registration.clone());
         beat.heard = self.heard.load(Ordering::SeqCst);
-        let tasks = held.iter().map(|delivery| (delivery.token.claim, delivery.id().clone()));
-        beat.holds = Some(Holds::new(up_to, tasks.collect()));
+        beat.holds = Some(holds);
         let reply = self.backend.heartbeat(beat).await.expect("a heartbeat is answered");
         self.heard.store(reply.told, Ordering::SeqCst);
         reply

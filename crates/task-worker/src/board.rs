@@ -51,14 +51,16 @@ impl Board {
         *self.owing() = Owing { incarnation, queues: HashMap::new() };
     }
 
-    /// A claim was answered with these. All up to the number `up_to` have brought their tasks.
-    pub(crate) fn brought(&self, queue: &Name, up_to: u64, tasks: &[Delivery]) {
+    /// A claim was answered with these; claims of the numbers in `open` may still bring some.
+    pub(crate) fn brought(&self, queue: &Name, open: impl Iterator<Item = u64>, tasks: &[Delivery]) {
         let mut owing = self.owing();
         let owed = owing.queues.entry(queue.clone()).or_default();
-        owed.up_to = up_to;
         for delivery in tasks {
-            owed.tasks.entry(delivery.token.claim).or_default().push_back(delivery.id().clone());
+            let number = delivery.token.claim;
+            owed.up_to = owed.up_to.max(number);
+            owed.tasks.entry(number).or_default().push_back(delivery.id().clone());
         }
+        owed.open = open.filter(|number| *number < owed.up_to).collect();
     }
 
     /// The queue has answered how these ended.
@@ -122,8 +124,10 @@ struct Owing {
 /// The same in one named queue.
 #[derive(Default)]
 struct Owed {
-    /// All claims up to this number have brought tasks, which have arrived. What others hold is not told.
+    /// The number of the last claim whose answer has arrived with tasks: those before it are answered, too.
     up_to: u64,
+    /// But for these, which are under way, or brought nothing so far.
+    open: Vec<u64>,
     /// By claims. Attempts end about in the order in which they came.
     tasks: BTreeMap<u64, VecDeque<TaskId>>,
 }
@@ -141,7 +145,8 @@ impl Owed {
 
     fn holds(&self) -> Holds {
         let mut holds = Holds::new(self.up_to, Vec::new());
-        for (claim, tasks) in self.tasks.range(..=self.up_to) {
+        holds.except.clone_from(&self.open);
+        for (claim, tasks) in &self.tasks {
             if holds.tasks.len() + tasks.len() > Holds::MOST {
                 holds.up_to = claim - 1;
                 break;
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_spoken_of_once_all_before_it_have_arrived() {
+    fn a_claim_is_spoken_of_once_it_has_arrived_whatever_became_of_those_before_it() {
         // what a claim had taken whose answer was on its way was given to others, as the next had been answered
         let board = Board::new(Incarnation::new(), 1);
         let queue = Name::DEFAULT_QUEUE;
@@ -185,11 +190,13 @@ mod tests {
         };
         let said = || {
             let holds = board.holds(&queue).1;
-            (holds.up_to, holds.tasks.iter().map(|(claim, _)| *claim).collect::<Vec<_>>())
+            (holds.up_to, holds.except, holds.tasks.iter().map(|(claim, _)| *claim).collect::<Vec<_>>())
         };
-        board.brought(&queue, 0, &[delivery(2)]);
-        assert_eq!(said(), (0, Vec::new()));
-        board.brought(&queue, 2, &[delivery(1)]);
-        assert_eq!(said(), (2, vec![1, 2]));
+        board.brought(&queue, [1, 3].into_iter(), &[delivery(2)]);
+        assert_eq!(said(), (2, vec![1], vec![2]));
+        board.brought(&queue, [3].into_iter(), &[delivery(1)]);
+        assert_eq!(said(), (2, Vec::new(), vec![1, 2]));
+        board.brought(&queue, [3].into_iter(), &[]);
+        assert_eq!(said(), (2, Vec::new(), vec![1, 2]), "an empty claim is spoken of by none");
     }
 }

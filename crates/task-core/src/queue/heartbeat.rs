@@ -46,6 +46,10 @@ pub struct Holds {
     pub up_to: u64,
     /// The tasks, with the numbers of the claims that brought them, these in growing order; at most [`Holds::MOST`].
     pub tasks: Vec<(u64, TaskId)>,
+    /// Claims of which it says nothing all the same: they are under way, or brought nothing so far and may still; at most
+    /// [`Claim::IN_FLIGHT`](crate::Claim::IN_FLIGHT).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<u64>,
 }
 
 impl Holds {
@@ -54,7 +58,12 @@ impl Holds {
 
     /// These tasks, and nothing else of what claims up to this number brought.
     pub fn new(up_to: u64, tasks: Vec<(u64, TaskId)>) -> Self {
-        Self { up_to, tasks }
+        Self { up_to, tasks, except: Vec::new() }
+    }
+
+    /// Whether it speaks of this claim.
+    pub fn speaks_of(&self, claim: u64) -> bool {
+        claim <= self.up_to && !self.except.contains(&claim)
     }
 }
 

@@ -155,7 +155,7 @@ impl State {
             .running
             .of(worker)
             .rev()
-            .filter(|(held, id)| held.claim <= holds.up_to && !named.contains(&(held.claim, *id)));
+            .filter(|(held, id)| holds.speaks_of(held.claim) && !named.contains(&(held.claim, *id)));
         // the last given first, as those of the dead
         let unheld: Vec<TaskId> = unheld.take(RELEASED).map(|(_, id)| id.clone()).collect();
         for id in unheld {

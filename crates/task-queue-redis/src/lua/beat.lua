@@ -1,7 +1,8 @@
 -- A worker's sign of life.
 -- KEYS 1 base
 -- ARGV 1 incarnation 2 lease ms 3 busy,concurrency 4 label 5 names 6 registration (4 to 6 '' unless it registers)
---      7 number of the last command that it heard 8 of claims up to this number it says what it holds (0 of none)
+--      7 number of the last command that it heard 8 of claims up to this number it says what it holds (0 of none), but for
+--      those behind it, each after a comma
 --      9 of how many, and so often (number of the claim, how many tasks, their ids, a line each)
 --      then n times (id, token, fraction and note)
 -- reply REG | CLOSED | OK, now, run empty 0|1, cancels (id, token, …), commands (number:command), news 0|1 (there was a
@@ -18,10 +19,11 @@ end
 -- most queues and workers have none of these
 local some = call('EXISTS', LEVELS, DELAYED, RETRY, EXPIRY, DYING, UNKNOWN, SUSPECTS,
   HELD .. inc, CANCEL .. inc, INBOX .. inc, BELL .. inc) > 0
-local upto, more, progress = tonumber(ARGV[8]), false, 10 + 3 * ARGV[9]
+local upto, more, progress = tonumber(string.match(ARGV[8], '^%d+')), false, 10 + 3 * ARGV[9]
 if some and upto > 0 and call('EXISTS', HELD .. inc) == 1 then
   local said = {}
   for i = 10, progress - 1, 3 do said[ARGV[i]] = { n = tonumber(ARGV[i + 1]), ids = ARGV[i + 2] } end
+  for number in string.gmatch(ARGV[8], ',(%d+)') do said[number] = { n = math.huge } end
   more = rarely().give_back_unheld(inc, upto, said, now, 200)
 end
 local dead = now >= grace and call('ZRANGEBYSCORE', LEASES, '-inf', time, 'LIMIT', '0', '1')[1]

@@ -124,6 +124,7 @@ macro_rules! __promises {
             unheld {
                 what_a_worker_holds_no_more_is_given_back_at_its_next_beat_and_counts_a_crash
                 a_beat_that_arrives_late_takes_nothing_that_was_claimed_since
+                of_a_claim_that_a_beat_leaves_out_nothing_is_taken
                 what_is_held_no_more_ends_as_the_task_of_a_dead_worker_would
                 what_is_held_no_more_comes_back_in_its_order_however_much_it_is
                 a_suspect_that_is_held_no_more_stands_in_no_others_way

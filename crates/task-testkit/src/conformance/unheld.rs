@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use task_core::{Capability, FailureKind, SettleAnswer, TaskStatus};
+use task_core::{Capability, FailureKind, Holds, SettleAnswer, TaskStatus};
 
 use crate::{Harness, stage::*};
 
@@ -45,6 +45,24 @@ pub async fn a_beat_that_arrives_late_takes_nothing_that_was_claimed_since<H: Ha
     }
     assert_eq!(worker.complete(&again).await, SettleAnswer::Done);
     assert_eq!(h.record("a").await.crashes, 1);
+}
+
+/// The answer to one claim may arrive before that to an earlier one.
+pub async fn of_a_claim_that_a_beat_leaves_out_nothing_is_taken<H: Harness>(h: &H) {
+    h.send(["a", "b", "c"].map(|id| task(id, options())).to_vec()).await;
+    let mut worker = h.sim("w");
+    for _ in 0..3 {
+        worker.claim_one().await;
+    }
+    let mut holds = Holds::new(3, vec![(3, id("c"))]);
+    holds.except = vec![1];
+    worker.beat_saying(holds.clone()).await;
+    for (id, status) in [("a", TaskStatus::Running), ("b", TaskStatus::Pending), ("c", TaskStatus::Running)] {
+        assert_eq!(h.status(id).await, status, "{id}");
+    }
+    holds.except.clear();
+    worker.beat_saying(holds).await;
+    assert_eq!(h.status("a").await, TaskStatus::Pending);
 }
 
 /// What became of the attempt is not known: a task that is to run at most once does not run again.

@@ -66,7 +66,7 @@ impl Space {
             self.next_step();
             let unheld = |token: Token, id: &TaskId| {
                 let named = || holds.tasks.iter().any(|(claim, held)| (*claim, held) == (token.claim, id));
-                token.worker == beat.worker && token.claim <= holds.up_to && !named()
+                token.worker == beat.worker && holds.speaks_of(token.claim) && !named()
             };
             let given_back = self.take_back(unheld);
             self.totals.recovered_lost += given_back;

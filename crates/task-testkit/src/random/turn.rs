@@ -71,7 +71,12 @@ impl<H: Harness> Player<'_, H> {
                     let mut tasks: Vec<_> =
                         mine.iter().filter(holds).map(|held| (held.token.claim, held.id().clone())).collect();
                     tasks.sort_by_key(|(claim, _)| *claim);
-                    Holds::new(worker.answered(), tasks)
+                    // in two ways: of all before the first that it left out, or of all but those that it did
+                    let mut holds = Holds::new(worker.answered(), tasks);
+                    if pick % 2 == 0 {
+                        (holds.up_to, holds.except) = (worker.newest, worker.skipped.clone());
+                    }
+                    holds
                 });
                 self.beat(&worker, *busy, update, holds).await?;
             }

@@ -51,9 +51,6 @@ impl Engine {
 
     pub(super) fn asks(&self) -> Vec<Ask> {
         let room = self.books.room();
-        if self.way.is_none() && !self.lanes.iter().all(Lane::settles_nothing) {
-            return Vec::new();
-        }
         if self.books.run_empty {
             let lane = self.lanes.iter().position(|lane| lane.run_empty && lane.claims.is_empty());
             return lane
@@ -65,7 +62,10 @@ impl Engine {
         let at_once = books::at_once(self.way);
         // those beside the first are for as many tasks, or they would cost more than they bring
         let claims = if room < at_once { 1 } else { books::claims(self.way) };
-        let views: Vec<_> = self.lanes.iter().map(|lane| lane.view(claims)).collect();
+        // nothing travels beside the first ends
+        let may_claim = |lane: &Lane| self.way.is_some() || lane.settles_nothing();
+        let views: Vec<_> =
+            self.lanes.iter().map(|lane| lane.view(if may_claim(lane) { claims } else { 0 })).collect();
         share::share(room.min(at_once), &views)
     }
 

@@ -100,7 +100,7 @@ fn each_millisecond(way: Option<Duration>, number: u32) -> u32 {
 
 /// How long calls are on their way to the queue and back: what those that carry few tasks take at least. With each that takes
 /// longer it is a thousandth more, since a way may become longer. One that carries many says only that it is no longer:
-/// what its work takes is not known.
+/// what its work takes is not known. So of a way that becomes longer a worker learns when it is less busy.
 pub(crate) fn way(before: Option<Duration>, took: Duration, tasks: usize) -> Option<Duration> {
     if tasks > FEW {
         return before.map(|before| before.min(took));

@@ -84,10 +84,14 @@ impl Lane {
         self.claims.iter().map(|claim| claim.tasks).sum()
     }
 
+    /// The numbers of claims that may still bring tasks: they are under way, or brought nothing so far.
+    pub(super) fn open(&self) -> impl Iterator<Item = u64> {
+        self.claims.iter().map(|claim| claim.number).chain(self.again.iter().copied())
+    }
+
     /// All claims up to this number have brought tasks, which have arrived.
-    pub(super) fn heard(&self) -> u64 {
-        let under_way = self.claims.iter().map(|claim| claim.number);
-        under_way.chain(self.again.first().copied()).min().unwrap_or(self.number) - 1
+    fn heard(&self) -> u64 {
+        self.open().min().unwrap_or(self.number) - 1
     }
 
     /// The next claim, from now on under way.
@@ -120,7 +124,9 @@ impl Lane {
             self.again.insert(number);
         }
         self.due_later = due_later;
-        self.dry = if tasks == 0 { self.dry.saturating_add(1) } else { 0 };
+        // while another is under way, that one may bring some
+        let dry = u32::from(self.claims.is_empty());
+        self.dry = if tasks == 0 { self.dry.saturating_add(dry) } else { 0 };
         self.emptied = (tasks == 0).then(Instant::now);
     }
 

@@ -80,7 +80,7 @@ impl Engine {
         let brought = claimed.tasks.len();
         let lane = &mut self.lanes[index];
         lane.answered(number, brought, claimed.next_wake.is_some());
-        self.board.brought(&lane.name, lane.heard(), &claimed.tasks);
+        self.board.brought(&lane.name, lane.open(), &claimed.tasks);
         let mut standings: Vec<_> = self.lanes.iter_mut().map(|lane| &mut lane.standing).collect();
         share::received(&mut standings, index, brought, claimed.more && brought > 0);
         if self.stopping {
