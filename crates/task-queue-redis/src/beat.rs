@@ -34,8 +34,8 @@ impl ToldToRunEmpty {
     }
 }
 
-/// Workers whose heartbeats were answered, and when. A beat wakes whoever waits if tasks lie there for which no token does, so a wait
-/// that ends needs no look of its own; and it moves the lease.
+/// Workers whose heartbeats were answered, and when. A beat wakes whoever waits if tasks lie there for which no token does,
+/// so a wait that ends needs no look of its own; and it moves the lease.
 #[derive(Default)]
 pub(crate) struct Beats(Mutex<HashMap<(Name, Incarnation), Instant>>);
 

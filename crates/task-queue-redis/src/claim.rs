@@ -149,8 +149,8 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
             // whoever called is to look next, and looks at once: to look here, too, is a call for nothing
             () = sleep(wait) => if wait == left && answer.until_due().is_none_or(|due| !due.is_zero()) {
                 let beats = || redis.link.beats.are_fresh(&claim.queue, claim.worker, LONGEST_WAIT);
-                let rests = answer.claimed.paused || answer.claimed.more || answer.looked.elapsed() > LOOKS;
-                redis.link.emptied.note(&claim, (!rests && beats()).then(|| Last::of(&claim, &answer)));
+                let last = (answer.stands() && beats()).then(|| Last::of(&claim, &answer));
+                redis.link.emptied.note(&claim, last);
                 return Ok(answer.told());
             },
         }
@@ -160,6 +160,12 @@ pub(crate) async fn dequeue(redis: &RedisQueue, claim: Claim) -> Result<Claimed,
 impl Answer {
     fn until_due(&self) -> Option<Duration> {
         self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether a worker whose heartbeats are answered may take it for what a look would find. They do not look into a queue
+    /// that is paused.
+    fn stands(&self) -> bool {
+        !self.claimed.paused && !self.claimed.more && self.looked.elapsed() < LOOKS
     }
 
     /// As whoever claimed is told.
@@ -250,5 +256,27 @@ pub(crate) async fn release(
         if !reply.flag()? {
             return Ok(given);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_stands_for_half_a_minute_and_its_clock_is_not_moved_by_waits() {
+        let now = Instant::now();
+        let due = Some(now + Duration::from_secs(3600));
+        let answer = Answer { claimed: Claimed::default(), alone: false, looked: now, due };
+        for _ in 0..5 {
+            assert!(answer.stands());
+            sleep(LONGEST_WAIT + Duration::from_millis(3)).await; // a timer is a little late
+        }
+        sleep(LONGEST_WAIT).await;
+        assert!(!answer.stands());
+        assert_eq!(answer.until_due(), Some(Duration::from_millis(3_600_000 - 30_015)));
+        let mut claimed = Claimed::default();
+        claimed.paused = true;
+        assert!(!Answer { claimed, alone: false, looked: Instant::now(), due: None }.stands());
     }
 }

@@ -86,9 +86,10 @@ pub(crate) async fn wait(
         heard.as_mut().enable();
         let pushed = redis.link.subscribed(&channel).await;
         let left = end.saturating_duration_since(Instant::now());
-        let found = match pushed && !left.is_zero() {
-            true => listen(redis, queue, id).await?,
-            false => look(redis, queue, id).await?,
+        let found = if pushed && !left.is_zero() {
+            listen(redis, queue, id).await?
+        } else {
+            look(redis, queue, id).await?
         };
         if !found.is_live() || left.is_zero() {
             return Ok(found);

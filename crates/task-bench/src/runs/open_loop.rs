@@ -50,10 +50,10 @@ pub(crate) async fn run(stage: &Stage, run: &cli::OpenLoop, report: &mut Report)
     }
     let enqueued = now();
     own.completed(run.tasks).await?;
+    report.set("tail_ms", now().saturating_sub(enqueued) as f64 / 1e6);
     let stood = watch.stop();
     report.set("machine_late_p99_ms", stood.p99_ms());
     report.set("machine_late_longest_ms", stood.longest_ms());
-    report.set("tail_ms", now().saturating_sub(enqueued) as f64 / 1e6);
     if let (Some(before), Some(after)) = (before, stage.used().await?) {
         report.set("redis_cpu_us_per_task", (after.cpu_us - before.cpu_us) / run.tasks as f64);
         report.set("round_trips_per_task", (after.calls - before.calls) as f64 / run.tasks as f64);

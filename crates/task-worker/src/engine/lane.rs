@@ -273,6 +273,7 @@ mod tests {
         lane.answered(2, 5, false);
         assert_eq!((lane.heard(), claim(&mut lane)), (0, (3, 0)), "the first may have taken tasks");
         lane.answered(1, 0, false);
+        assert_eq!(lane.dry, 0, "another is under way, and may bring some");
         assert_eq!((lane.heard(), claim(&mut lane)), (0, (1, 0)), "and a late copy of it may still");
         lane.answered(1, 5, false);
         assert_eq!((lane.heard(), claim(&mut lane)), (2, (4, 2)));
@@ -288,6 +289,8 @@ mod tests {
         assert_eq!(claim(&mut lane), (3, 2));
         lane.answered(3, 5, false);
         assert_eq!((lane.heard(), claim(&mut lane)), (10, (11, 10)));
+        lane.answered(11, 0, false);
+        assert_eq!(lane.dry, 1);
     }
 
     #[tokio::test]

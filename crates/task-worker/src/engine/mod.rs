@@ -207,7 +207,10 @@ async fn at(time: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use task_core::WorkerCommand;
+    use task_core::{
+        Delivery, Outcome, ResultMessage, Settlement, TaskId, TaskMessage, TaskOptions, Timestamp, Token,
+        WorkerCommand,
+    };
     use task_queue_memory::MemoryQueue;
 
     use super::*;
@@ -236,6 +239,38 @@ mod tests {
         engine.answered(answer);
         engine.act();
         assert!(engine.lanes.iter().all(|lane| lane.claims.first().is_some_and(|claim| !claim.idle)));
+    }
+
+    #[tokio::test]
+    async fn while_the_first_ends_of_a_queue_are_not_taken_the_others_are_claimed_on() {
+        // by the first call with ends the way is known, and nothing travels beside it; a queue that took none of them kept
+        // all others from being claimed on
+        for paused in [false, true] {
+            let queue = TaskQueue::new(MemoryQueue::new());
+            let registry = TaskRegistry::new();
+            let names: [Name; 2] = ["tasks".parse().unwrap(), "mail".parse().unwrap()];
+            let queues = names.iter().map(|name| (name.clone(), 1)).collect();
+            let settings = Settings { queues, ..Settings::default() }.resolved(&registry).unwrap();
+            let mut engine = Engine::new(queue, registry, settings, false);
+            let message =
+                TaskMessage::new(TaskId::new(), "work", vec![0xc0], TaskOptions::default()).unwrap();
+            let record = ResultMessage::pending(&message, Timestamp::default());
+            let token = Token::new(engine.board.incarnation(), 1);
+            let delivery = Arc::new(Delivery::new(token, message.to_record().into(), record));
+            let end = || Settlement::new(delivery.clone(), Outcome::Released);
+            engine.lanes[0].unsettled.extend([end(), end()]);
+            engine.paused = paused; // then it settles, and claims nothing yet
+            engine.act();
+            assert_eq!(engine.lanes[0].unsettled.len(), 1, "one end leaves alone");
+            engine.paused = false;
+            engine.act();
+            let claims: Vec<usize> = engine.lanes.iter().map(|lane| lane.claims.len()).collect();
+            assert_eq!(claims, [0, 1]);
+            let answer = engine.calls.join_next().await.unwrap().unwrap();
+            engine.answered(answer);
+            engine.act();
+            assert!(engine.way.is_some() && engine.lanes[0].claims.len() == 1);
+        }
     }
 
     #[tokio::test]

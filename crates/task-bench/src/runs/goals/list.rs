@@ -125,7 +125,7 @@ pub(super) const GOALS: &[Goal] = &[
     ),
     goal(
         4,
-        "start, of one of many PINGs behind each other (p50)",
+        "start, of one of many PINGs in a row (p50)",
         Ratio(("latency", "p50_ms"), ("latency", "ping_p50_ms")),
         Bound::None,
         "×",
@@ -143,13 +143,7 @@ pub(super) const GOALS: &[Goal] = &[
     goal(4, "CPU of an idle worker", Of("idle", "worker_cpu_percent"), Most(0.1), "%"),
     goal(5, "start at half the drain rate (p50)", Of("half", "p50_ms"), Most(2.0), "ms"),
     goal(5, "start at half the drain rate (p99)", Of("half", "p99_ms"), Most(10.0), "ms"),
-    goal(
-        5,
-        "what needs no time is so late in this run, since the machine stands still (p99)",
-        Of("half", "machine_late_p99_ms"),
-        Bound::None,
-        "ms",
-    ),
+    goal(5, "what needs no time is so late then (p99)", Of("half", "machine_late_p99_ms"), Bound::None, "ms"),
     goal(
         5,
         "rate at 110 %, of the drain rate",
@@ -170,7 +164,7 @@ pub(super) const GOALS: &[Goal] = &[
     goal(6, "longest call, 1,000,000 due", Of("bound", "longest_ms_due"), Most(5.0), "ms"),
     goal(
         6,
-        "first touch of memory that was left alone as long",
+        "first touch of memory left alone as long as theirs",
         Of("bound", "first_touch_us"),
         Bound::None,
         "µs",
@@ -178,7 +172,7 @@ pub(super) const GOALS: &[Goal] = &[
     goal(6, "longest call, 15,000 due a second later", Of("fresh", "longest_ms_due"), Most(5.0), "ms"),
     goal(
         6,
-        "first touch of memory that was left alone as long",
+        "first touch of memory left alone for a second",
         Of("fresh", "first_touch_us"),
         Bound::None,
         "µs",
