@@ -48,8 +48,8 @@ pub struct TaskMessage {
     pub root: Option<TaskId>,
     /// The trace that it belongs to: a `traceparent` of W3C Trace Context.
     pub trace: Option<String>,
-    /// Carried from version 1 on, acted on by later ones.
-    pub reserved: Reserved,
+    /// Carried from version 1 on, acted on by later ones; few messages have any.
+    pub reserved: Option<Box<Reserved>>,
 }
 
 /// Fields that travel and that no release acts on yet, so that later features need no new record.
@@ -144,7 +144,7 @@ impl TaskMessage {
             parent: None,
             root: None,
             trace: None,
-            reserved: Reserved::default(),
+            reserved: None,
         })
     }
 

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct ResultMessage {
     /// When it became final.
     pub finished_at: Option<Timestamp>,
     /// The label of the worker that ran it last.
-    pub worker: Option<String>,
+    pub worker: Option<Arc<str>>,
     /// How far it says it is.
     pub progress: Option<Progress>,
     /// A cancel was asked for while it runs.
@@ -168,7 +168,8 @@ impl ResultMessage {
 
     fn note_failure(&mut self, error: &Failure, now: Timestamp) {
         self.failures += 1;
-        self.remember(AttemptError::new(self.attempts, now, self.worker.clone(), error.clone()));
+        let worker = self.worker.as_deref().map(str::to_owned);
+        self.remember(AttemptError::new(self.attempts, now, worker, error.clone()));
     }
 
     /// Appends to the history, which keeps the last [`AttemptError::KEPT`].

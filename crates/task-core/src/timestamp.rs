@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    num::NonZeroU64,
     str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -17,8 +18,8 @@ use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 /// assert_eq!(Timestamp::from_millis(1_500).to_string(), "1970-01-01T00:00:01.500Z");
 /// assert_eq!("1970-01-01T01:00:01.5+01:00".parse(), Ok(Timestamp::from_millis(1_500)));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Timestamp(u64);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(NonZeroU64); // one more, so that an Option of it takes no more room
 
 /// The last millisecond of the year 9999, behind which RFC 3339 has no text.
 const MAX: u64 = 253_402_300_799_999;
@@ -28,15 +29,28 @@ const MAX: u64 = 253_402_300_799_999;
 #[error("`{}` is not a time; write it as in RFC 3339, with its zone: 2026-01-31T18:00:00Z", .0.escape_debug())]
 pub struct InvalidTimestamp(String);
 
+impl Default for Timestamp {
+    /// 1970.
+    fn default() -> Self {
+        Self::from_millis(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.as_millis()).finish()
+    }
+}
+
 impl Timestamp {
     /// That many milliseconds after 1970 began.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(if millis < MAX { millis } else { MAX })
+        Self(NonZeroU64::MIN.saturating_add(if millis < MAX { millis } else { MAX }))
     }
 
     /// Milliseconds since 1970 began.
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The clock of this machine. What a queue stores goes by the backend's clock instead.
@@ -46,7 +60,7 @@ impl Timestamp {
 
     /// The time from an earlier moment to this one; zero if it isn't earlier.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.as_millis().saturating_sub(earlier.as_millis()))
     }
 }
 
@@ -58,14 +72,14 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
     fn add(self, duration: Duration) -> Self {
-        Self::from_millis(self.0.saturating_add(millis(duration)))
+        Self::from_millis(self.as_millis().saturating_add(millis(duration)))
     }
 }
 
 impl std::ops::Sub<Duration> for Timestamp {
     type Output = Self;
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(duration)))
+        Self::from_millis(self.as_millis().saturating_sub(millis(duration)))
     }
 }
 
@@ -85,14 +99,14 @@ impl From<OffsetDateTime> for Timestamp {
 
 impl From<Timestamp> for OffsetDateTime {
     fn from(time: Timestamp) -> Self {
-        let nanos = i128::from(time.0) * 1_000_000;
+        let nanos = i128::from(time.as_millis()) * 1_000_000;
         Self::from_unix_timestamp_nanos(nanos).unwrap_or(Self::UNIX_EPOCH).to_offset(UtcOffset::UTC)
     }
 }
 
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
-        UNIX_EPOCH + Duration::from_millis(time.0)
+        UNIX_EPOCH + Duration::from_millis(time.as_millis())
     }
 }
 

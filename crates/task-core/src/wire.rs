@@ -103,6 +103,8 @@ impl TaskMessage {
             Some(Moment::In(duration)) => Some(millis(duration)),
             _ => None,
         };
+        let none = Reserved::default();
+        let reserved = self.reserved.as_deref().unwrap_or(&none);
         let body = Message {
             name: self.name.as_str(),
             params: &self.params,
@@ -121,13 +123,13 @@ impl TaskMessage {
             parent: self.parent.clone(),
             root: self.root.clone(),
             trace: self.trace.as_deref(),
-            ordering_key: self.reserved.ordering_key.as_deref(),
-            limit_key: self.reserved.limit_key.as_deref(),
-            cost: self.reserved.cost,
-            deadline: self.reserved.deadline.map(Timestamp::as_millis),
-            payload_ref: self.reserved.payload_ref.as_deref(),
-            tenant: self.reserved.tenant.as_deref(),
-            schema_hash: self.reserved.schema_hash,
+            ordering_key: reserved.ordering_key.as_deref(),
+            limit_key: reserved.limit_key.as_deref(),
+            cost: reserved.cost,
+            deadline: reserved.deadline.map(Timestamp::as_millis),
+            payload_ref: reserved.payload_ref.as_deref(),
+            tenant: reserved.tenant.as_deref(),
+            schema_hash: reserved.schema_hash,
         };
         write([MESSAGE, VERSION, self.priority, self.max_crashes], self.params.len(), &body)
     }
@@ -137,11 +139,14 @@ impl TaskMessage {
     /// # Errors
     /// [`WireError::Newer`] if a newer release wrote it, [`WireError::Damaged`] if it is no message.
     pub fn from_record(queue: Name, id: TaskId, record: &Bytes) -> Result<Self, WireError> {
-        Self::read(queue, id, None, record)
+        Self::from_record_like(queue, id, None, record)
     }
 
-    /// The same, where its name may be known: what is the same need not be allocated twice.
-    pub(crate) fn read(
+    /// The same, where the name is likely known, as that of the message before it: what is the same is not allocated twice.
+    ///
+    /// # Errors
+    /// As [`from_record`](Self::from_record).
+    pub fn from_record_like(
         queue: Name,
         id: TaskId,
         name: Option<&Name>,
@@ -153,6 +158,15 @@ impl TaskMessage {
         let duration = |millis: Option<u64>| millis.map(|n| Duration::from_millis(n).min(LONGEST));
         let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
         let moment = |in_, at| duration(in_).map(Moment::In).or(time(at).map(Moment::At));
+        let reserved = Reserved {
+            ordering_key: text(body.ordering_key),
+            limit_key: text(body.limit_key),
+            cost: body.cost,
+            deadline: time(body.deadline),
+            payload_ref: text(body.payload_ref),
+            tenant: text(body.tenant),
+            schema_hash: body.schema_hash,
+        };
         let scope = if body.unique_in_queue { UniqueScope::Queue } else { UniqueScope::Task };
         Ok(Self {
             id,
@@ -161,7 +175,7 @@ impl TaskMessage {
                 Some(name) => name.clone(),
                 None => to_name(body.name)?,
             },
-            params: record.slice_ref(body.params),
+            params: part(record, body.params),
             priority,
             max_crashes,
             start: moment(body.start_in, body.start_at),
@@ -176,15 +190,7 @@ impl TaskMessage {
             parent: body.parent,
             root: body.root,
             trace: text(body.trace),
-            reserved: Reserved {
-                ordering_key: text(body.ordering_key),
-                limit_key: text(body.limit_key),
-                cost: body.cost,
-                deadline: time(body.deadline),
-                payload_ref: text(body.payload_ref),
-                tenant: text(body.tenant),
-                schema_hash: body.schema_hash,
-            },
+            reserved: (!is_default(&reserved)).then(|| reserved.into()),
         })
     }
 }
@@ -277,7 +283,7 @@ impl ResultMessage {
             queue,
             task: to_name(body.task)?,
             status,
-            result: body.result.map(|value| record.slice_ref(value)),
+            result: body.result.map(|value| part(record, value)),
             error: body.error.map(|(kind, message)| Failure::new(kind, message)),
             attempts: body.attempts,
             failures: body.failures,
@@ -288,13 +294,19 @@ impl ResultMessage {
             due_at: time(body.due_at),
             started_at: time(body.started_at),
             finished_at: time(body.finished_at),
-            worker: text(body.worker),
+            worker: body.worker.map(Into::into),
             progress: body.progress.map(|(f, note, at)| Progress::new(f, note, Timestamp::from_millis(at))),
             cancel_requested: body.cancel_requested,
             errors: body.errors.into_iter().map(entry).collect(),
             fingerprint: body.fingerprint,
         })
     }
+}
+
+/// A part of a record: what is small is copied, which costs no more than to share it, and keeps the record from living on.
+fn part(record: &Bytes, part: &[u8]) -> Bytes {
+    const SMALL: usize = 1 << 10;
+    if part.len() <= SMALL { Bytes::copy_from_slice(part) } else { record.slice_ref(part) }
 }
 
 fn to_name(name: &str) -> Result<Name, WireError> {

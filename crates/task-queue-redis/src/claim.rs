@@ -219,13 +219,14 @@ pub(crate) async fn read_claim(
             let Seen::Task(task) = record::read(&claim.queue, tasks.value())? else { continue };
             let mut task = *task;
             task.record.worker = Some(claim.registration.label.clone());
-            Delivery::new(claim.token(), task.stored, task.record)
+            Delivery::new(claim.token(), &task.stored, task.record)
         } else {
             let (id, stored) = (id_of(&id)?, tasks.bytes()?);
-            let message = TaskMessage::from_record(claim.queue.clone(), id.clone(), &stored);
+            let before = claimed.tasks.last().map(|before: &Delivery| &before.record.task);
+            let message = TaskMessage::from_record_like(claim.queue.clone(), id.clone(), before, &stored);
             let mut record = record::claimed(&claim.queue, id, message.as_ref(), start)?;
             record.worker = Some(claim.registration.label.clone());
-            Delivery::with_message(claim.token(), stored, message, record)
+            Delivery::with_message(claim.token(), message, record)
         };
         claimed.tasks.push(delivery);
     }

@@ -224,7 +224,7 @@ fn live(queue: &Name, id: TaskId, stored: Bytes, mut view: Reply) -> Result<Task
     record.attempts = attempts + u32::from(running);
     (record.failures, record.crashes) = (failures, crashes);
     (record.releases, record.generation) = (releases, generation);
-    record.worker = Some(label).filter(|label| !label.is_empty());
+    record.worker = Some(label).filter(|label| !label.is_empty()).map(Into::into);
     let start_time =
         if running { start(&held) } else { Some(last_start).filter(|t| *t > 0).map(Timestamp::from_millis) };
     record.started_at = start_time;

@@ -16,7 +16,7 @@ pub(crate) fn register(call: &mut Call, registration: &Registration) {
     // strings and numbers into memory can't fail
     let about =
         rmp_serde::to_vec(&(label, host, pid, concurrency, names, millis(*lease))).unwrap_or_default();
-    call.arg(label.as_str()).arg(format!("\n{lines}")).arg(about);
+    call.arg(&**label).arg(format!("\n{lines}")).arg(about);
 }
 
 /// A worker as `stats` answers it; none if this release can't read its registration: nothing is decided by it.

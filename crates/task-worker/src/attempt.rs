@@ -1,10 +1,10 @@
 //! One attempt: from a delivery to its settlement.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use task_core::{
     Delivery, Enqueued, Failure, FailureKind, Name, Outcome, QueueError, Settlement, TaskError, TaskMessage,
-    WireError, format_duration, printable,
+    TaskOptions, WireError, format_duration, printable,
 };
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::Instrument as _;
@@ -23,14 +23,18 @@ const CANCEL_GRACE: Duration = Duration::from_secs(5);
 /// The wait before what a backend that is away could not take is sent again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// An attempt that is about to run.
+/// An attempt that is about to run, or runs: small, since a worker may hold ten thousand.
 pub(crate) struct Attempt {
     registered: Arc<Registered>,
-    params: bytes::Bytes,
     pub(crate) ctx: TaskContext,
-    caller: Caller,
-    timeout: Option<Duration>,
-    rules: Rules,
+    common: Arc<Common>,
+}
+
+/// What all attempts of a worker have in common.
+pub(crate) struct Common {
+    pub(crate) registry: TaskRegistry,
+    pub(crate) settings: Settings,
+    pub(crate) caller: Caller,
 }
 
 /// A delivery that can't be run here.
@@ -42,12 +46,8 @@ pub(crate) enum Unready {
 }
 
 /// What is run of a delivery, or how it ends without a run.
-pub(crate) fn prepare(
-    delivery: Delivery,
-    registry: &TaskRegistry,
-    settings: &Settings,
-    caller: &Caller,
-) -> Result<Attempt, Unready> {
+pub(crate) fn prepare(delivery: Delivery, common: &Arc<Common>) -> Result<Attempt, Unready> {
+    let Common { registry, settings, caller } = &**common;
     let message = match &delivery.message {
         Ok(message) => message,
         Err(error @ WireError::Newer { .. }) => {
@@ -69,16 +69,8 @@ pub(crate) fn prepare(
         let outcome = unknown(settings, wrong);
         return Err(Unready::Ended(Settlement::new(delivery, outcome)));
     };
-    let kind = &registered.options;
-    let timeout = message.timeout.or(kind.timeout).or(settings.timeout);
-    let rules = Rules {
-        max_retries: message.max_retries.or(kind.max_retries).unwrap_or(settings.max_retries),
-        backoff: message.backoff.or(kind.backoff).unwrap_or(settings.backoff),
-        max_result: caller.queue.payload_limit(),
-    };
-    let (params, caller) = (message.params.clone(), caller.clone());
     let ctx = TaskContext::of(delivery.into(), Some(caller.queue.clone()));
-    Ok(Attempt { registered, params, ctx, caller, timeout, rules })
+    Ok(Attempt { registered, ctx, common: common.clone() })
 }
 
 /// What becomes of a task that this worker has no code for: another may have it, if there are others.
@@ -90,12 +82,42 @@ fn unknown(settings: &Settings, why: impl FnOnce() -> String) -> Outcome {
 }
 
 impl Attempt {
-    pub(crate) fn rules(&self) -> Rules {
-        self.rules
+    pub(crate) fn registered(&self) -> &Registered {
+        &self.registered
     }
 
-    pub(crate) fn registered(&self) -> &Arc<Registered> {
-        &self.registered
+    /// What was enqueued, if this release can read it: then alone there is an attempt.
+    fn message(&self) -> Option<&TaskMessage> {
+        self.ctx.delivery().message.as_ref().ok()
+    }
+
+    /// What the message says holds, then what its kind says, then what the worker does.
+    fn said<T>(
+        &self,
+        message: impl FnOnce(&TaskMessage) -> Option<T>,
+        kind: impl FnOnce(&TaskOptions) -> Option<T>,
+    ) -> Option<T> {
+        self.message().and_then(message).or_else(|| kind(&self.registered.options))
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.said(|message| message.timeout, |kind| kind.timeout).or(self.common.settings.timeout)
+    }
+
+    fn rules(&self) -> Rules {
+        let Common { settings, caller, .. } = &*self.common;
+        let max_retries = self.said(|message| message.max_retries, |kind| kind.max_retries);
+        let backoff = self.said(|message| message.backoff, |kind| kind.backoff);
+        Rules {
+            max_retries: max_retries.unwrap_or(settings.max_retries),
+            backoff: backoff.unwrap_or(settings.backoff),
+            max_result: caller.queue.payload_limit(),
+        }
+    }
+
+    /// What is told to the queue of it, if it ended so.
+    pub(crate) fn outcome(&self, ended: Ended) -> Outcome {
+        classify(ended, self.ctx.delivery().record.failures, self.rules())
     }
 
     /// Whether it occupies a thread while it runs.
@@ -104,61 +126,42 @@ impl Attempt {
     }
 
     /// Runs it to its end. What its context is told ends it, as far as it can be ended.
-    pub(crate) fn run(self) -> impl Future<Output = Outcome> + Send {
+    pub(crate) fn run(&self) -> impl Future<Output = Outcome> + Send {
         let ctx = &self.ctx;
         // of the highest level, so that what is logged within says whose it is, however little is logged
         let span = || tracing::error_span!("task", task = %ctx.name(), id = %ctx.id(), attempt = ctx.attempt(), queue = %ctx.queue_name());
         let span = caught(span).unwrap_or_else(|_| tracing::Span::none()); // a subscriber is somebody's own
-        async move {
-            let ended = match self.begin() {
-                Err(ended) => ended,
-                Ok(deadline) => self.work(deadline).await,
-            };
-            let ended = match ended {
-                Ended::Returned(Ok(result)) => match self.ctx.follow_ups() {
-                    none if none.is_empty() => Ended::Returned(Ok(result)),
-                    // few have any, and each attempt would carry the room for it
-                    messages => match Box::pin(self.follow_up(messages)).await {
-                        Ok(()) => Ended::Returned(Ok(result)),
-                        Err(ended) => ended,
-                    },
-                },
-                ended => ended,
-            };
-            let outcome = classify(ended, self.ctx.delivery().record.failures, self.rules);
+        async {
+            let mut ended = self.work().await;
+            if matches!(ended, Ended::Returned(Ok(_))) && self.ctx.has_follow_ups() {
+                // few have any, and each attempt would carry the room for it
+                ended = Box::pin(self.follow_up(ended)).await;
+            }
+            let outcome = self.outcome(ended);
             tell(&outcome);
             outcome
         }
         .instrument(span)
     }
 
-    /// The time that it waited for its start counts for nothing. Answers when its timeout is over.
-    fn begin(&self) -> Result<Option<Instant>, Ended> {
+    /// The time that it waited for its start counts for nothing.
+    fn begin(&self) -> Result<(), Ended> {
         let signal = self.ctx.signal();
         if signal.is_cancelled() {
             let why = if signal.is_stopped() { Why::Shutdown } else { Why::Cancel };
             return Err(Ended::Stopped(why, None));
         }
-        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = self.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
         self.ctx.begin(deadline.map(Instant::into_std));
-        Ok(deadline)
+        Ok(())
     }
 
-    async fn work(&self, deadline: Option<Instant>) -> Ended {
-        let work = self.ctx.clone().scope(self.registered.run(self.params.clone(), self.ctx.clone()));
-        let mut work = std::pin::pin!(work);
+    async fn work(&self) -> Ended {
+        if let Err(ended) = self.begin() {
+            return ended;
+        }
+        let mut work = pin!(self.ctx.clone().scope(self.registered.run(self.ctx.clone())));
         let signal = self.ctx.signal();
-        // most tasks end before anything else is polled: what that needs is made only then
-        let timeout = async {
-            match deadline {
-                Some(deadline) => Box::pin(sleep_until(deadline)).await,
-                None => std::future::pending().await,
-            }
-        };
-        let cancelled = async {
-            signal.cancelled().await;
-            Box::pin(sleep(CANCEL_GRACE)).await;
-        };
         // the work is only borrowed: whichever branch wins, it goes on below or is dropped on purpose
         let why = tokio::select! {
             biased;
@@ -167,9 +170,8 @@ impl Attempt {
                 let stopped = ended.is_err() && signal.is_stopped();
                 return if stopped { Ended::Stopped(Why::Shutdown, Some(ended)) } else { Ended::Returned(ended) };
             }
-            () = timeout => Why::Timeout(self.timeout.unwrap_or_default()),
-            () = cancelled => Why::Cancel,
-            () = signal.stopped() => Why::Shutdown,
+            // most tasks end before this is polled: what it needs is made only then
+            why = self.must_stop() => why,
         };
         self.ctx.cancel();
         tokio::select! {
@@ -180,9 +182,40 @@ impl Attempt {
         }
     }
 
-    /// Sends what the task enqueued through its context, until the backend has taken it.
-    async fn follow_up(&self, messages: Vec<TaskMessage>) -> Result<(), Ended> {
-        let Caller { queue, outage } = &self.caller;
+    /// Until it has to stop: its timeout or the grace of a cancel is over, or it was told to.
+    async fn must_stop(&self) -> Why {
+        let signal = self.ctx.signal();
+        let mut end = self.ctx.deadline().map(|deadline| {
+            let why = Why::Timeout(self.timeout().unwrap_or_default());
+            (why, Box::pin(sleep_until(Instant::from_std(deadline))))
+        });
+        let mut cancelled = false;
+        loop {
+            let news = signal.news();
+            if signal.is_stopped() {
+                return Why::Shutdown;
+            }
+            if signal.is_cancelled() && !std::mem::replace(&mut cancelled, true) {
+                let grace = Instant::now() + CANCEL_GRACE;
+                if end.as_ref().is_none_or(|(_, timeout)| grace < timeout.deadline()) {
+                    end = Some((Why::Cancel, Box::pin(sleep_until(grace))));
+                }
+            }
+            match &mut end {
+                None => news.await,
+                Some((why, sleep)) => tokio::select! {
+                    biased;
+                    () = sleep => return *why,
+                    () = news => {}
+                },
+            }
+        }
+    }
+
+    /// Sends what the task enqueued through its context, until the backend has taken it. So ends what `ended` well, or not.
+    async fn follow_up(&self, ended: Ended) -> Ended {
+        let Caller { queue, outage } = &self.common.caller;
+        let messages = self.ctx.follow_ups();
         loop {
             let refused = match queue.enqueue_messages(messages.clone()).await {
                 Ok(answers) => messages.iter().zip(answers).find_map(refused),
@@ -191,20 +224,20 @@ impl Attempt {
             match refused {
                 None => {
                     outage.answered("enqueue", &messages[0].queue);
-                    return Ok(());
+                    return ended;
                 }
                 Some(error) if error.is_transient() && !matches!(error, QueueError::Full(_)) => {
                     outage.failed("enqueue", &messages[0].queue, &error);
                 }
                 Some(error) => {
                     let error = TaskError::retry(format!("a follow-up was refused: {error}"));
-                    return Err(Ended::Returned(Err(error)));
+                    return Ended::Returned(Err(error));
                 }
             }
             // losing either branch loses nothing: the follow-ups are sent again by their ids
             tokio::select! {
                 () = sleep(AGAIN) => {}
-                () = self.ctx.signal().stopped() => return Err(Ended::Stopped(Why::Shutdown, None)),
+                () = self.ctx.signal().stopped() => return Ended::Stopped(Why::Shutdown, None),
             }
         }
     }

@@ -186,7 +186,7 @@ mod tests {
             let message =
                 task_core::TaskMessage::new(TaskId::new(), "a", vec![0xc0], Default::default()).unwrap();
             let record = task_core::ResultMessage::pending(&message, Default::default());
-            Delivery::new(Token::new(board.incarnation(), claim), message.to_record().into(), record)
+            Delivery::new(Token::new(board.incarnation(), claim), &message.to_record().into(), record)
         };
         let said = || {
             let holds = board.holds(&queue).1;

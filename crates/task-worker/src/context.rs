@@ -29,9 +29,9 @@ struct Inner {
     /// Known from its start on.
     deadline: OnceLock<Option<Instant>>,
     signal: Signal,
-    progress: Mutex<Option<Progress>>,
-    /// Most tasks have none.
-    follow_ups: OnceLock<FollowUps>,
+    /// Most tasks have none of these.
+    progress: Mutex<Option<Box<Progress>>>,
+    follow_ups: OnceLock<Box<FollowUps>>,
     enqueued: AtomicU32,
 }
 
@@ -45,13 +45,17 @@ impl TaskContext {
     /// A context outside any queue, for tests: a fresh id, attempt 1, never cancelled unless by
     /// [`cancel`](Self::cancel). What is enqueued through it is kept in [`follow_ups`](Self::follow_ups) alone.
     pub fn detached() -> Self {
-        let params = Bytes::from_static(&[0xc0]); // nothing, in MessagePack
+        Self::with_params(Bytes::from_static(&[0xc0])) // nothing, in MessagePack
+    }
+
+    /// The same, with these params.
+    pub(crate) fn with_params(params: impl Into<Bytes>) -> Self {
         let message = TaskMessage::new(TaskId::new(), "detached", params, TaskOptions::default());
         let message = message.expect("a message with nothing said of it is none that can't be");
         let mut record = ResultMessage::pending(&message, Timestamp::now());
         record.attempts = 1;
         let token = Token::new(Incarnation::new(), 1);
-        Self::of(Delivery::with_message(token, Bytes::new(), Ok(message), record).into(), None)
+        Self::of(Delivery::with_message(token, Ok(message), record).into(), None)
     }
 
     /// The context of an attempt.
@@ -70,6 +74,12 @@ impl TaskContext {
     /// What it runs.
     pub(crate) fn delivery(&self) -> &Arc<Delivery> {
         &self.0.delivery
+    }
+
+    /// What the task was given, as MessagePack.
+    pub(crate) fn params(&self) -> &Bytes {
+        static NONE: Bytes = Bytes::new();
+        self.0.delivery.message.as_ref().map_or(&NONE, |message| &message.params)
     }
 
     /// The task's id.
@@ -125,7 +135,7 @@ impl TaskContext {
     /// with the worker's next heartbeat.
     pub fn progress(&self, fraction: f32, note: impl Into<String>) {
         let progress = Progress::new(fraction, note, Timestamp::now());
-        *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+        *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.into());
     }
 
     /// A follow-up: a task that is enqueued if this one succeeds, after its run and before it is COMPLETED.
@@ -172,12 +182,16 @@ impl TaskContext {
     }
 
     fn kept(&self) -> &FollowUps {
-        self.0.follow_ups.get_or_init(|| FollowUps::of(&self.0.delivery, self.0.to.clone()))
+        self.0.follow_ups.get_or_init(|| FollowUps::of(&self.0.delivery, self.0.to.clone()).into())
     }
 
     /// The follow-ups that were awaited so far, in their order.
     pub fn follow_ups(&self) -> Vec<TaskMessage> {
-        self.0.follow_ups.get().map_or_else(Vec::new, FollowUps::messages)
+        self.0.follow_ups.get().map_or_else(Vec::new, |follow_ups| follow_ups.messages())
+    }
+
+    pub(crate) fn has_follow_ups(&self) -> bool {
+        self.0.follow_ups.get().is_some_and(|follow_ups| !follow_ups.messages().is_empty())
     }
 
     /// The attempt starts now.
@@ -187,12 +201,12 @@ impl TaskContext {
 
     /// The progress told since the last call.
     pub(crate) fn take_progress(&self) -> Option<Progress> {
-        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).take().map(|progress| *progress)
     }
 
     /// Keeps a progress that could not be sent, unless there is a newer one.
     pub(crate) fn keep_progress(&self, progress: Progress) {
-        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(progress);
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| progress.into());
     }
 
     /// The context of the attempt that this code runs in, if a worker runs it.
@@ -201,8 +215,8 @@ impl TaskContext {
     }
 
     /// Runs an attempt so that [`current`](Self::current) knows it.
-    pub(crate) async fn scope<T>(self, attempt: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, attempt).await
+    pub(crate) fn scope<F: Future>(self, attempt: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, attempt)
     }
 
     /// Counts a thread with blocking code of this attempt until the guard is dropped.

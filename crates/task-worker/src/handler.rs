@@ -10,12 +10,12 @@ use crate::{Task, TaskContext, panic::caught_async};
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The whole of an attempt: decode, `before_run`, `run`, the other hooks, encode.
-pub(crate) type Handler = dyn Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync;
+pub(crate) type Handler = dyn Fn(TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync;
 
 /// A type with hooks.
 pub(crate) fn task<T: Task>(task: T) -> Arc<Handler> {
     let task = Arc::new(task);
-    Arc::new(move |params, ctx| Box::pin(run_task(task.clone(), params, ctx)))
+    Arc::new(move |ctx| Box::pin(run_task(task.clone(), ctx)))
 }
 
 /// An async function.
@@ -25,9 +25,13 @@ where
     F: FnOnce(P, TaskContext) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = TaskResult<P::Output>> + Send + 'static,
 {
-    Arc::new(move |params, ctx| {
+    Arc::new(move |ctx| {
         let f = f.clone();
-        Box::pin(caught_async(async move { encode::<P>(&f(decode::<P>(&params)?, ctx).await?) }))
+        Box::pin(caught_async(async move {
+            let params = decode::<P>(&ctx)?;
+            let output = f(params, ctx).await?;
+            encode::<P>(&output)
+        }))
     })
 }
 
@@ -37,10 +41,10 @@ where
     P: TaskParams,
     F: FnOnce(P, TaskContext) -> TaskResult<P::Output> + Clone + Send + Sync + 'static,
 {
-    Arc::new(move |params, ctx| {
+    Arc::new(move |ctx| {
         let f = f.clone();
         Box::pin(caught_async(async move {
-            let params = decode::<P>(&params)?;
+            let params = decode::<P>(&ctx)?;
             crate::blocking(move || encode::<P>(&f(params, ctx)?)).await
         }))
     })
@@ -52,16 +56,16 @@ where
     F: Fn(Bytes, TaskContext) -> BoxFuture<TaskResult<Bytes>> + Send + Sync + 'static,
 {
     let f = Arc::new(f);
-    Arc::new(move |params, ctx| {
+    Arc::new(move |ctx| {
         let f = f.clone();
         // called within the future, where its panics are caught
-        Box::pin(caught_async(async move { f(params, ctx).await }))
+        Box::pin(caught_async(async move { f(ctx.params().clone(), ctx).await }))
     })
 }
 
-async fn run_task<T: Task>(task: Arc<T>, params: Bytes, ctx: TaskContext) -> TaskResult<Bytes> {
+async fn run_task<T: Task>(task: Arc<T>, ctx: TaskContext) -> TaskResult<Bytes> {
     let ended = caught_async(async {
-        let params = decode::<T::Params>(&params)?;
+        let params = decode::<T::Params>(&ctx)?;
         task.before_run(&params, &ctx).await?;
         let output = task.run(params, ctx.clone()).await?;
         Ok((encode::<T::Params>(&output)?, output))
@@ -86,8 +90,8 @@ fn log_hook(hook: &'static str, ended: TaskResult) {
     }
 }
 
-fn decode<P: TaskParams>(params: &[u8]) -> TaskResult<P> {
-    P::from_bytes(params).map_err(|error| {
+fn decode<P: TaskParams>(ctx: &TaskContext) -> TaskResult<P> {
+    P::from_bytes(ctx.params()).map_err(|error| {
         TaskError::retry(format!("the params of `{}` can't be decoded: {error}", P::NAME))
             .stored_as(FailureKind::Params)
     })
@@ -117,8 +121,8 @@ mod tests {
     async fn params_that_do_not_decode_are_an_error_of_their_own_kind() {
         let registry = TaskRegistry::new().register_fn(|_: Ping, _| async { Ok(()) });
         let ping = registry.get(&Name::from_static("ping").unwrap()).unwrap();
-        let params = task_core::encode("no ping").unwrap().into();
-        let error = ping.run(params, TaskContext::detached()).await.unwrap_err();
+        let params = task_core::encode("no ping").unwrap();
+        let error = ping.run(TaskContext::with_params(params)).await.unwrap_err();
         assert_eq!(Failure::from(&error).kind, FailureKind::Params);
         assert_eq!(error.kind(), task_core::ErrorKind::Retry { after: None });
     }
@@ -140,8 +144,8 @@ mod tests {
     async fn a_result_that_does_not_encode_fails_the_task_and_is_not_tried_again() {
         let registry = TaskRegistry::new().register_fn(|_: MakeMap, _| async { Ok(Map) });
         let make = registry.get(&Name::from_static("make_map").unwrap()).unwrap();
-        let params = task_core::encode(&MakeMap).unwrap().into();
-        let error = make.run(params, TaskContext::detached()).await.unwrap_err();
+        let params = task_core::encode(&MakeMap).unwrap();
+        let error = make.run(TaskContext::with_params(params)).await.unwrap_err();
         assert_eq!(Failure::from(&error).kind, FailureKind::Result);
         assert_eq!(error.kind(), task_core::ErrorKind::Fatal);
         assert!(error.to_string().starts_with("the result of `make_map` can't be encoded: "), "{error}");
@@ -173,9 +177,8 @@ mod tests {
         let registry = TaskRegistry::new().register(Hooked);
         let ping = registry.get(&Name::from_static("ping").unwrap()).unwrap();
         let run = async |n| {
-            let ctx = TaskContext::detached();
-            let params = task_core::encode(&Ping { n }).unwrap().into();
-            let ended = ping.run(params, ctx.clone()).await;
+            let ctx = TaskContext::with_params(task_core::encode(&Ping { n }).unwrap());
+            let ended = ping.run(ctx.clone()).await;
             (ended.map_err(|error| error.to_string()), ctx.take_progress().unwrap().note)
         };
         let (ended, note) = run(1).await;

@@ -101,7 +101,7 @@ mod tests {
         let mut record = ResultMessage::pending(&message, at(0));
         record.due_at = None;
         change(&mut record);
-        Delivery::new(Token::new(Incarnation::new(), 1), message.to_record().into(), record)
+        Delivery::new(Token::new(Incarnation::new(), 1), &message.to_record().into(), record)
     }
 
     /// A task that was delayed by an hour counted as one that had waited for an hour, and so did the next attempt of

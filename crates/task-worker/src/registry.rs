@@ -52,8 +52,8 @@ pub(crate) enum Kind {
 
 impl Registered {
     /// The whole of an attempt; panics are caught.
-    pub(crate) fn run(&self, params: Bytes, ctx: TaskContext) -> BoxFuture<TaskResult<Bytes>> {
-        (self.handler)(params, ctx)
+    pub(crate) fn run(&self, ctx: TaskContext) -> BoxFuture<TaskResult<Bytes>> {
+        (self.handler)(ctx)
     }
 }
 

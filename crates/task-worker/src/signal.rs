@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 /// To an attempt: go on, stop soon, or stop now. A word is never taken back.
 #[derive(Default)]
@@ -51,6 +51,12 @@ impl Signal {
         self.until(Self::is_stopped).await;
     }
 
+    /// The next change after this call, if nothing else: it hears from here on, so that none is missed between a look and the
+    /// wait for another.
+    pub(crate) fn news(&self) -> Notified<'_> {
+        self.news.notified()
+    }
+
     /// Until no thread runs blocking code of it.
     pub(crate) async fn no_threads(&self) {
         self.until(|signal| signal.threads.load(Ordering::Acquire) == 0).await;
@@ -67,8 +73,7 @@ impl Signal {
 
     async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         loop {
-            // it hears from here on, so that no change is missed between the look and the wait
-            let news = self.news.notified();
+            let news = self.news();
             if is_so(self) {
                 return;
             }

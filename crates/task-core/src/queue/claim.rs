@@ -10,7 +10,7 @@ use crate::{Incarnation, Name, ResultMessage, TaskId, TaskMessage, Token, WireEr
 #[non_exhaustive]
 pub struct Registration {
     /// WORKER_ID: for people; may repeat.
-    pub label: String,
+    pub label: Arc<str>,
     /// The names of the tasks that it has code for.
     pub names: Vec<Name>,
     /// For how long it is taken to be alive after a sign of life.
@@ -28,7 +28,7 @@ impl Registration {
     pub const LEASE: Duration = Duration::from_secs(12);
 
     /// A worker of this label that knows these names; lease 12 s, one task at a time, this process.
-    pub fn new(label: impl Into<String>, names: impl IntoIterator<Item = Name>) -> Self {
+    pub fn new(label: impl Into<Arc<str>>, names: impl IntoIterator<Item = Name>) -> Self {
         Self {
             label: label.into(),
             names: names.into_iter().collect(),
@@ -123,9 +123,7 @@ impl Claimed {
 pub struct Delivery {
     /// The right to settle it.
     pub token: Token,
-    /// Its message as it is stored.
-    pub stored: Bytes,
-    /// The same, read; an error if it is damaged, or of a newer release than this worker.
+    /// Its message; an error if it is damaged, or of a newer release than this worker.
     pub message: Result<TaskMessage, WireError>,
     /// What is known of it, at the start of this attempt: RUNNING, with its counts and history.
     pub record: ResultMessage,
@@ -134,26 +132,36 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// A task with its stored message and its record; both say which one.
-    pub fn new(token: Token, stored: Bytes, record: ResultMessage) -> Self {
+    /// A task with its message as it is stored, and its record; both say which one.
+    pub fn new(token: Token, stored: &Bytes, record: ResultMessage) -> Self {
         let (queue, id, name) = (record.queue.clone(), record.id.clone(), Some(&record.task));
-        let message = TaskMessage::read(queue, id, name, &stored);
-        Self::with_message(token, stored, message, record)
+        let message = TaskMessage::from_record_like(queue, id, name, stored);
+        Self::with_message(token, message, record)
     }
 
     /// The same for a backend that has read the message already.
     pub fn with_message(
         token: Token,
-        stored: Bytes,
         message: Result<TaskMessage, WireError>,
         record: ResultMessage,
     ) -> Self {
         let suspect = record.crashes >= 2;
-        Self { token, stored, message, record, suspect }
+        Self { token, message, record, suspect }
     }
 
     /// Its id.
     pub fn id(&self) -> &TaskId {
         &self.record.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker may hold ten thousand.
+    #[test]
+    fn a_delivery_is_small() {
+        assert!(size_of::<Delivery>() <= 672, "{} bytes", size_of::<Delivery>());
     }
 }

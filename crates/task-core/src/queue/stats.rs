@@ -151,7 +151,7 @@ impl WorkerInfo {
     pub fn new(incarnation: Incarnation, registration: &crate::Registration, now: Timestamp) -> Self {
         Self {
             incarnation,
-            label: registration.label.clone(),
+            label: registration.label.to_string(),
             host: registration.host.clone(),
             pid: registration.pid,
             names: registration.names.clone(),
@@ -264,7 +264,10 @@ impl Explanation {
             status if status.is_final() => reasons.push(Reason::Final),
             TaskStatus::Running => {
                 let millis = record.started_at.map_or(0, |start| now.since(start).as_millis() as u64);
-                reasons.push(Reason::Running { worker: record.worker.clone().unwrap_or_default(), millis });
+                reasons.push(Reason::Running {
+                    worker: record.worker.as_deref().unwrap_or_default().into(),
+                    millis,
+                });
                 if record.cancel_requested {
                     reasons.push(Reason::CancelRequested);
                 }

@@ -54,7 +54,7 @@ impl Granted {
 
 impl From<Granted> for Claimed {
     fn from(granted: Granted) -> Self {
-        let delivery = |Grant { token, stored, record }| Delivery::new(token, stored, record);
+        let delivery = |Grant { token, stored, record }| Delivery::new(token, &stored, record);
         let mut claimed = Self::new(granted.tasks.into_iter().map(delivery).collect());
         (claimed.more, claimed.next_wake) = (granted.more, granted.next_wake);
         (claimed.run_empty, claimed.paused) = (granted.run_empty, granted.paused);

@@ -37,7 +37,8 @@ impl State {
         let mut reasons = Vec::new();
         if let Place::Running(_) = live.place {
             let millis = live.record.started_at.map_or(0, |start| now.since(start).as_millis() as u64);
-            reasons.push(Reason::Running { worker: live.record.worker.clone().unwrap_or_default(), millis });
+            let worker = live.record.worker.as_deref().unwrap_or_default().into();
+            reasons.push(Reason::Running { worker, millis });
             if live.record.cancel_requested {
                 reasons.push(Reason::CancelRequested);
             }

@@ -11,9 +11,9 @@ pub async fn a_task_that_was_taken_in_is_pending_and_keeps_all_that_was_said_of_
     message.trace = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
     (message.parent, message.root) = (Some(id("parent")), Some(id("root")));
     // what no release acts on yet must reach the one that will
-    message.reserved.ordering_key = Some("order-7".into());
-    message.reserved.cost = Some(3);
-    message.reserved.tenant = Some("acme".into());
+    message.reserved.get_or_insert_default().ordering_key = Some("order-7".into());
+    message.reserved.get_or_insert_default().cost = Some(3);
+    message.reserved.get_or_insert_default().tenant = Some("acme".into());
     assert_eq!(h.send(vec![message.clone()]).await, [Enqueued::Queued]);
     let record = h.record("a").await;
     assert_eq!((record.status, record.attempts, record.generation), (TaskStatus::Pending, 0, 0));

@@ -29,7 +29,7 @@ impl Space {
         };
         let delivery = |place: &usize| {
             let task = &self.tasks[*place];
-            Delivery::new(token, task.stored.clone(), task.record.clone())
+            Delivery::new(token, &task.stored, task.record.clone())
         };
         let mut claimed = Claimed::new(places.iter().map(delivery).collect());
         claimed.paused = self.paused;
@@ -105,7 +105,7 @@ impl Space {
         task.record.status = TaskStatus::Running;
         task.record.attempts += 1;
         task.record.started_at = Some(self.now);
-        task.record.worker = Some(label.to_owned());
+        task.record.worker = Some(label.into());
     }
 }
 

@@ -88,7 +88,7 @@ impl Space {
             return Some(Explanation::new(record, vec![Reason::Final]));
         }
         if let Place::Running(_) = task.place {
-            let worker = record.worker.clone().unwrap_or_default();
+            let worker = record.worker.as_deref().unwrap_or_default().into();
             let since = record.started_at.unwrap_or(self.now);
             reasons.push(Reason::Running { worker, millis: millis(self.now.since(since)) });
             if record.cancel_requested {

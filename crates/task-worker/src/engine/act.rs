@@ -71,7 +71,7 @@ impl Engine {
 
     pub(super) fn claim(&mut self, ask: Ask) {
         let (claim, recall) = self.next_claim(ask, 0);
-        self.calls.spawn(self.caller.clone().claim(ask.lane, claim, recall));
+        self.calls.spawn(self.common.caller.clone().claim(ask.lane, claim, recall));
     }
 
     pub(super) fn settle(&mut self, lane: usize, settlements: Vec<Settlement>, ask: Option<Ask>) {
@@ -82,7 +82,7 @@ impl Engine {
             let (claim, _) = self.next_claim(Ask { wait: Wait::No, ..ask }, ends);
             request = request.then(claim);
         }
-        self.calls.spawn(self.caller.clone().settle(lane, worker, request));
+        self.calls.spawn(self.common.caller.clone().settle(lane, worker, request));
     }
 
     /// A claim that is carried out after so many ends were settled.

@@ -35,7 +35,7 @@ impl Engine {
                     0 => tracing::debug!(%worker, "stopping"),
                     tasks => tracing::info!(%worker, tasks, "stopping: these may go on within the grace"),
                 }
-                self.stop(Instant::now() + self.settings.grace);
+                self.stop(Instant::now() + self.common.settings.grace);
             }
             Stop::Now if !self.last && self.deadline.is_none_or(|end| end > Instant::now()) => {
                 self.stop(Instant::now());
@@ -58,7 +58,7 @@ impl Engine {
         drain.counting = true;
         let quiet = self.lanes.iter().all(|lane| lane.dry > 1 && !lane.due_later);
         let queues: Vec<Name> = self.lanes.iter().map(|lane| lane.name.clone()).collect();
-        self.calls.spawn(self.caller.clone().count(queues, quiet));
+        self.calls.spawn(self.common.caller.clone().count(queues, quiet));
     }
 
     pub(super) fn counted(&mut self, left: Left) {
@@ -67,7 +67,7 @@ impl Engine {
         match left {
             Left::Nothing if !self.stopping => {
                 self.drained.cut_short = false;
-                self.stop(Instant::now() + self.settings.grace);
+                self.stop(Instant::now() + self.common.settings.grace);
             }
             Left::Tasks(tasks) if drain.said.is_none_or(|said| said.elapsed() >= SAY) => {
                 drain.said = Some(Instant::now());
@@ -79,7 +79,7 @@ impl Engine {
             // to ask again would change nothing; a worker that stops already keeps its deadline
             Left::Untold(error @ (QueueError::Refused(_) | QueueError::Invalid(_))) if !self.stopping => {
                 self.refused = Some(error);
-                self.stop(Instant::now() + self.settings.grace);
+                self.stop(Instant::now() + self.common.settings.grace);
             }
             Left::Untold(error) if drain.warned.is_none_or(|warned| warned.elapsed() >= WARN) => {
                 drain.warned = Some(Instant::now());
@@ -99,7 +99,7 @@ impl Engine {
             return;
         }
         let worker = self.board.incarnation();
-        let release = self.lanes.iter().map(|lane| self.caller.release(&lane.name, worker, LAST));
+        let release = self.lanes.iter().map(|lane| self.common.caller.release(&lane.name, worker, LAST));
         join_all(release).await;
     }
 }

@@ -213,7 +213,7 @@ mod tests {
                 TaskMessage::new(TaskId::new(), "work", vec![0xc0], TaskOptions::default()).unwrap();
             let record = ResultMessage::pending(&message, Timestamp::default());
             let token = Token::new(Incarnation::new(), 1);
-            Settlement::new(Delivery::new(token, message.to_record().into(), record), outcome)
+            Settlement::new(Delivery::new(token, &message.to_record().into(), record), outcome)
         };
         let done = || end(Outcome::Completed { result: vec![0xc0].into() });
         lane.unsettled.push(done());

@@ -33,6 +33,7 @@ pub(crate) use self::call::Caller;
 use self::{bench::Bench, books::Books, call::Answer, end::Drain, lane::Lane};
 use crate::{
     Drained, TaskRegistry,
+    attempt::Common,
     board::Board,
     heartbeat::{Pulse, Told},
     outage::Outage,
@@ -47,9 +48,7 @@ const LAST: Duration = Duration::from_secs(3);
 const STUCK: Duration = Duration::from_secs(1);
 
 pub(crate) struct Engine {
-    caller: Caller,
-    registry: Arc<TaskRegistry>,
-    settings: Arc<Settings>,
+    common: Arc<Common>,
     registration: Arc<Registration>,
     board: Arc<Board>,
     lanes: Vec<Lane>,
@@ -93,9 +92,8 @@ impl Engine {
         registration.concurrency = settings.slots.all;
         registration.host =
             nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        let caller = Caller { queue, outage: Outage::of(&settings.label) };
         Self {
-            caller: Caller { queue, outage: Outage::of(&settings.label) },
-            registry: registry.into(),
             registration: registration.into(),
             board: Arc::new(Board::new(settings.incarnation, settings.slots.all)),
             lanes: settings.queues.iter().map(|(name, weight)| Lane::new(name.clone(), *weight)).collect(),
@@ -107,7 +105,7 @@ impl Engine {
             unreadable: BTreeSet::new(),
             books: Books { concurrency: settings.slots.all, ..Books::default() },
             slots: settings.slots,
-            settings: settings.into(),
+            common: Arc::new(Common { registry, settings, caller }),
             mean: None,
             way: None,
             turn: 0,
@@ -132,8 +130,8 @@ impl Engine {
         let (tell, mut told) = mpsc::unbounded_channel();
         let end = CancellationToken::new();
         let _ends_with_this = end.clone().drop_guard();
-        self.pulse(tell, end).start(self.settings.heartbeat_here)?;
-        let mut outage = self.caller.outage.watch();
+        self.pulse(tell, end).start(self.common.settings.heartbeat_here)?;
+        let mut outage = self.common.caller.outage.watch();
         loop {
             self.obey(*stop.borrow_and_update());
             self.act();
@@ -176,12 +174,12 @@ impl Engine {
 
     fn pulse(&self, tell: mpsc::UnboundedSender<Told>, end: CancellationToken) -> Pulse {
         Pulse {
-            queue: self.caller.queue.clone(),
+            queue: self.common.caller.queue.clone(),
             names: self.lanes.iter().map(|lane| lane.name.clone()).collect(),
             registration: self.registration.clone(),
             board: self.board.clone(),
-            interval: self.settings.heartbeat,
-            outage: self.caller.outage.clone(),
+            interval: self.common.settings.heartbeat,
+            outage: self.common.caller.outage.clone(),
             tell,
             end,
         }
@@ -190,7 +188,7 @@ impl Engine {
     fn state(&self) -> State {
         match () {
             () if self.stopping => State::Stopping,
-            () if self.caller.outage.is_on() => State::Away,
+            () if self.common.caller.outage.is_on() => State::Away,
             () if self.paused || self.suspended => State::Paused,
             () => State::Working,
         }
@@ -256,7 +254,7 @@ mod tests {
                 TaskMessage::new(TaskId::new(), "work", vec![0xc0], TaskOptions::default()).unwrap();
             let record = ResultMessage::pending(&message, Timestamp::default());
             let token = Token::new(engine.board.incarnation(), 1);
-            let delivery = Arc::new(Delivery::new(token, message.to_record().into(), record));
+            let delivery = Arc::new(Delivery::new(token, &message.to_record().into(), record));
             let end = || Settlement::new(delivery.clone(), Outcome::Released);
             engine.lanes[0].unsettled.extend([end(), end()]);
             engine.paused = paused; // then it settles, and claims nothing yet

@@ -96,7 +96,7 @@ impl Engine {
         let mut attempts = Vec::with_capacity(tasks.len());
         for delivery in tasks {
             let suspect = delivery.suspect;
-            match attempt::prepare(delivery, &self.registry, &self.settings, &self.caller) {
+            match attempt::prepare(delivery, &self.common) {
                 Ok(attempt) => {
                     self.received += 1;
                     self.suspects += u32::from(suspect);
@@ -130,7 +130,7 @@ impl Engine {
             self.suspects -= u32::from(delivery.suspect);
             if let Some(ran) = ran {
                 self.mean = Some(books::mean(self.mean, ran));
-                self.settings.observer.tell(delivery, ran, &settlement.outcome);
+                self.common.settings.observer.tell(delivery, ran, &settlement.outcome);
             }
             self.owe(current, lane, settlement);
         }
@@ -185,7 +185,7 @@ impl Engine {
         match told {
             Told::Answered => {
                 if status.send_if_modified(Status::set_ready) {
-                    tokio::spawn(self.caller.clone().say_gaps());
+                    tokio::spawn(self.common.caller.clone().say_gaps());
                 }
             }
             Told::Closed(worker) => self.closed(worker),
@@ -201,7 +201,7 @@ impl Engine {
             Told::Command(WorkerCommand::Pause) => self.paused = true,
             Told::Command(WorkerCommand::Resume) => self.paused = false,
             Told::Command(WorkerCommand::Concurrency(tasks)) => {
-                self.slots = self.settings.slots_for(Some(tasks), &self.registry);
+                self.slots = self.common.settings.slots_for(Some(tasks), &self.common.registry);
                 self.books.concurrency = self.slots.all;
                 self.board.set_concurrency(self.slots.all);
                 Arc::make_mut(&mut self.registration).concurrency = self.slots.all;

@@ -19,9 +19,9 @@ fn with_bad(change: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Watched {
         if delivery.id().to_string() != "bad" {
             return delivery;
         }
-        let mut stored = delivery.stored.to_vec();
+        let mut stored = delivery.message.as_ref().unwrap().to_record();
         change(&mut stored);
-        Delivery::new(delivery.token, stored.into(), delivery.record)
+        Delivery::new(delivery.token, &stored.into(), delivery.record)
     })
 }
 

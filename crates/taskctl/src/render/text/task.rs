@@ -60,7 +60,7 @@ pub(super) fn all_of(record: &ResultMessage, view: &View) -> String {
         .maybe("due", time(record.due_at))
         .maybe("started", time(record.started_at))
         .maybe("finished", time(record.finished_at))
-        .maybe("worker", record.worker.clone());
+        .maybe("worker", record.worker.as_deref().map(str::to_owned));
     for error in &record.errors {
         let failure = &error.failure;
         let text =
