@@ -303,10 +303,12 @@ impl ResultMessage {
     }
 }
 
-/// A part of a record: what is small is copied, which costs no more than to share it, and keeps the record from living on.
+/// A part of a record. Of one that nobody else holds, what is small is copied: that costs no more than to share it, and the
+/// record need not live as long.
 fn part(record: &Bytes, part: &[u8]) -> Bytes {
     const SMALL: usize = 1 << 10;
-    if part.len() <= SMALL { Bytes::copy_from_slice(part) } else { record.slice_ref(part) }
+    let copy = part.len() <= SMALL && record.is_unique();
+    if copy { Bytes::copy_from_slice(part) } else { record.slice_ref(part) }
 }
 
 fn to_name(name: &str) -> Result<Name, WireError> {

@@ -222,13 +222,13 @@ pub(crate) async fn read_claim(
             Delivery::new(claim.token(), &task.stored, task.record)
         } else {
             let (id, stored) = (id_of(&id)?, tasks.bytes()?);
-            let before = claimed.tasks.last().map(|before: &Delivery| &before.record.task);
+            let before = claimed.tasks.last().map(|before| &before.record.task);
             let message = TaskMessage::from_record_like(claim.queue.clone(), id.clone(), before, &stored);
             let mut record = record::claimed(&claim.queue, id, message.as_ref(), start)?;
             record.worker = Some(claim.registration.label.clone());
             Delivery::with_message(claim.token(), message, record)
         };
-        claimed.tasks.push(delivery);
+        claimed.tasks.push(delivery.into());
     }
     claimed.more = more;
     let looked = Instant::now();

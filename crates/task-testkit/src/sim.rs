@@ -91,7 +91,7 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     ///
     /// # Panics
     /// If the backend refuses it.
-    pub async fn claim(&mut self, max_tasks: usize) -> Vec<Delivery> {
+    pub async fn claim(&mut self, max_tasks: usize) -> Vec<Arc<Delivery>> {
         self.try_claim(max_tasks).await.expect("a claim is answered").tasks
     }
 
@@ -99,7 +99,7 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     ///
     /// # Panics
     /// If there is none.
-    pub async fn claim_one(&mut self) -> Delivery {
+    pub async fn claim_one(&mut self) -> Arc<Delivery> {
         let mut claimed = self.claim(1).await;
         assert_eq!(claimed.len(), 1, "a task was due, and a claim for one got {}", claimed.len());
         claimed.remove(0)
@@ -149,7 +149,7 @@ impl<'q, Q: Queue> Sim<'q, Q> {
     ///
     /// # Panics
     /// If the backend refuses it.
-    pub async fn beat_holding(&self, up_to: u64, held: &[&Delivery]) -> HeartbeatReply {
+    pub async fn beat_holding(&self, up_to: u64, held: &[&Arc<Delivery>]) -> HeartbeatReply {
         let tasks = held.iter().map(|delivery| (delivery.token.claim, delivery.id().clone()));
         self.beat_saying(Holds::new(up_to, tasks.collect())).await
     }

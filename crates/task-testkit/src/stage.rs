@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use task_core::{
     Batch, CancelAnswer, Capability, Command, ControlAnswer, Enqueued, Filter, Incarnation, Lookup, Name,
@@ -153,6 +153,6 @@ pub(crate) trait Stage: Harness {
 impl<H: Harness> Stage for H {}
 
 /// The texts of ids, for comparisons.
-pub(crate) fn ids<'a>(deliveries: impl IntoIterator<Item = &'a task_core::Delivery>) -> Vec<String> {
+pub(crate) fn ids<'a>(deliveries: impl IntoIterator<Item = &'a Arc<task_core::Delivery>>) -> Vec<String> {
     deliveries.into_iter().map(|delivery| delivery.id().to_string()).collect()
 }

@@ -70,7 +70,7 @@ impl<const FLAW: u8, Q: Queue> Queue for Broken<FLAW, Q> {
         }
         let mut latest = self.latest.lock().unwrap();
         for delivery in &claimed.tasks {
-            latest.insert(delivery.id().clone(), Arc::new(delivery.clone()));
+            latest.insert(delivery.id().clone(), delivery.clone());
         }
         Ok(claimed)
     }

@@ -46,7 +46,7 @@ pub(crate) enum Unready {
 }
 
 /// What is run of a delivery, or how it ends without a run.
-pub(crate) fn prepare(delivery: Delivery, common: &Arc<Common>) -> Result<Attempt, Unready> {
+pub(crate) fn prepare(delivery: Arc<Delivery>, common: &Arc<Common>) -> Result<Attempt, Unready> {
     let Common { registry, settings, caller } = &**common;
     let message = match &delivery.message {
         Ok(message) => message,
@@ -69,7 +69,7 @@ pub(crate) fn prepare(delivery: Delivery, common: &Arc<Common>) -> Result<Attemp
         let outcome = unknown(settings, wrong);
         return Err(Unready::Ended(Settlement::new(delivery, outcome)));
     };
-    let ctx = TaskContext::of(delivery.into(), Some(caller.queue.clone()));
+    let ctx = TaskContext::of(delivery, Some(caller.queue.clone()));
     Ok(Attempt { registered, ctx, common: common.clone() })
 }
 

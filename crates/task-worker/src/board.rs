@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -52,7 +52,7 @@ impl Board {
     }
 
     /// A claim was answered with these; claims of the numbers in `open` may still bring some.
-    pub(crate) fn brought(&self, queue: &Name, open: impl Iterator<Item = u64>, tasks: &[Delivery]) {
+    pub(crate) fn brought(&self, queue: &Name, open: impl Iterator<Item = u64>, tasks: &[Arc<Delivery>]) {
         let mut owing = self.owing();
         let owed = owing.queues.entry(queue.clone()).or_default();
         for delivery in tasks {
@@ -192,9 +192,9 @@ mod tests {
             let holds = board.holds(&queue).1;
             (holds.up_to, holds.except, holds.tasks.iter().map(|(claim, _)| *claim).collect::<Vec<_>>())
         };
-        board.brought(&queue, [1, 3].into_iter(), &[delivery(2)]);
+        board.brought(&queue, [1, 3].into_iter(), &[delivery(2).into()]);
         assert_eq!(said(), (2, vec![1], vec![2]));
-        board.brought(&queue, [3].into_iter(), &[delivery(1)]);
+        board.brought(&queue, [3].into_iter(), &[delivery(1).into()]);
         assert_eq!(said(), (2, Vec::new(), vec![1, 2]));
         board.brought(&queue, [3].into_iter(), &[]);
         assert_eq!(said(), (2, Vec::new(), vec![1, 2]), "an empty claim is spoken of by none");

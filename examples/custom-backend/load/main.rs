@@ -58,7 +58,7 @@ async fn work(queue: FileQueue) -> Result<(), QueueError> {
         };
         number += 1;
         tasks.truncate(2);
-        for task in tasks.into_iter().map(Arc::new) {
+        for task in tasks {
             let end = Settlement::new(task.clone(), Outcome::Completed { result: vec![0xc3].into() });
             loop {
                 match queue.settle(SettleRequest::new(QUEUE, vec![end.clone()])).await {

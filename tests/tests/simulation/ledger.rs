@@ -99,7 +99,7 @@ impl Ledger {
             let story = stories.entry(delivery.id().clone()).or_default();
             if let Entry::Vacant(new) = story.claims.entry(token) {
                 new.insert(what);
-                story.last_claim = Some(Arc::new(delivery.clone()));
+                story.last_claim = Some(delivery.clone());
             }
         }
     }

@@ -98,7 +98,7 @@ impl Claim {
 #[non_exhaustive]
 pub struct Claimed {
     /// The tasks, in the order in which they are to start.
-    pub tasks: Vec<Delivery>,
+    pub tasks: Vec<Arc<Delivery>>,
     /// More tasks are due now.
     pub more: bool,
     /// When to claim again at the latest, if this worker is the one that watches the clock for the next due task.
@@ -112,8 +112,8 @@ pub struct Claimed {
 
 impl Claimed {
     /// These tasks, and nothing else to say.
-    pub fn new(tasks: Vec<Delivery>) -> Self {
-        Self { tasks, ..Self::default() }
+    pub fn new(tasks: impl IntoIterator<Item = impl Into<Arc<Delivery>>>) -> Self {
+        Self { tasks: tasks.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 }
 

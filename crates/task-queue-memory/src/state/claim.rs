@@ -55,7 +55,7 @@ impl Granted {
 impl From<Granted> for Claimed {
     fn from(granted: Granted) -> Self {
         let delivery = |Grant { token, stored, record }| Delivery::new(token, &stored, record);
-        let mut claimed = Self::new(granted.tasks.into_iter().map(delivery).collect());
+        let mut claimed = Self::new(granted.tasks.into_iter().map(delivery));
         (claimed.more, claimed.next_wake) = (granted.more, granted.next_wake);
         (claimed.run_empty, claimed.paused) = (granted.run_empty, granted.paused);
         claimed
@@ -133,6 +133,7 @@ impl State {
 
     fn take_ready(&mut self, claim: &Claim, now: Timestamp) -> Vec<Grant> {
         let most = claim.max_tasks.min(Batch::MAX);
+        self.touch(self.places.ready.after(None).take(most).map(|(_, id)| id));
         let mut tasks = Vec::with_capacity(most.min(self.places.ready.len() + self.in_unknown()));
         let mut bytes = 0;
         // what has expired is looked at, too, so the steps are counted, not the tasks

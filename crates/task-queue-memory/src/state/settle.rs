@@ -80,6 +80,7 @@ impl Apply for Settle {
         let released = self.ends.iter().filter(|end| end.outcome == Outcome::Released).count();
         let first = state.places.ready.reserve(released);
         let mut places = (first..).map(LaneEnd::Reserved);
+        state.touch(self.ends.iter().map(|end| &end.id));
         let answers = self.ends.into_iter().map(|end| state.settle(end, &mut places, now)).collect();
         let claimed = self.then.map(|claim| (claim.worker, claim.apply(state, now)));
         if claimed.is_none() {

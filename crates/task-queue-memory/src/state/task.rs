@@ -31,8 +31,10 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) fn new(message: &TaskMessage) -> Self {
+        let stored: Bytes = message.to_record().into();
+        drop(stored.clone()); // what is shared with claims is made so here, where nobody waits for it
         Self {
-            stored: message.to_record().into(),
+            stored,
             priority: message.priority,
             max_crashes: message.max_crashes,
             retention: message.retention,
@@ -155,6 +157,15 @@ impl Task {
 }
 
 impl State {
+    /// Looks at what is to be worked on, one by one, from now on. Tasks lie far apart in memory, and a processor fetches several
+    /// at a time where nothing else is done between two looks.
+    pub(super) fn touch<'a>(&self, ids: impl Iterator<Item = &'a TaskId>) {
+        let fetched = ids
+            .filter_map(|id| self.live(id))
+            .filter(|live| live.record.crashes == 0 && live.expires.is_none());
+        std::hint::black_box(fetched.count());
+    }
+
     pub(super) fn live(&self, id: &TaskId) -> Option<&Live> {
         match self.tasks.get(id) {
             Some(Task::Live(live)) => Some(live),

@@ -100,7 +100,7 @@ async fn a_large_claim_that_is_given_back_in_steps_keeps_its_order() {
     let tasks = queue.dequeue(again).await.unwrap().tasks;
     let expected =
         held.iter().enumerate().filter(|(n, _)| ![450, 699].contains(n)).map(|(_, task)| task.id());
-    assert!(tasks.iter().map(Delivery::id).eq(expected));
+    assert!(tasks.iter().map(|delivery| delivery.id()).eq(expected));
 }
 
 /// The sweep forgot at most a thousand tasks a second: more work than that, and what was kept grew without end.

@@ -31,10 +31,10 @@ fn own_reads(server: &Server) -> u64 {
 /// Ends all of these, and claims so many more in the same step.
 async fn settle_and_claim(
     queue: &RedisQueue,
-    got: Vec<Delivery>,
+    got: Vec<std::sync::Arc<Delivery>>,
     mut claim: Claim,
     tasks: usize,
-) -> Vec<Delivery> {
+) -> Vec<std::sync::Arc<Delivery>> {
     claim.max_tasks = tasks;
     let settlements = got.into_iter().map(|delivery| Settlement::new(delivery, completed())).collect();
     let reply = queue.settle(SettleRequest::new(Q, settlements).then(claim)).await.unwrap();

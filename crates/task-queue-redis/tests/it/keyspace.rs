@@ -49,7 +49,7 @@ impl Watched {
     }
 
     /// The first claim of a worker that is idle if it wants one task alone.
-    async fn take(&mut self, worker: Incarnation, tasks: usize) -> Vec<Delivery> {
+    async fn take(&mut self, worker: Incarnation, tasks: usize) -> Vec<std::sync::Arc<Delivery>> {
         let mut claim = claim(worker, 1);
         (claim.max_tasks, claim.idle) = (tasks, tasks == 1);
         let got = self.queue.dequeue(claim).await.unwrap().tasks;

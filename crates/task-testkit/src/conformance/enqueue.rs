@@ -21,9 +21,9 @@ pub async fn a_task_that_was_taken_in_is_pending_and_keeps_all_that_was_said_of_
     assert_eq!((record.started_at, record.finished_at, record.result), (None, None, None));
     assert_eq!(record.fingerprint, message.fingerprint());
     let delivery = h.sim("w").claim_one().await;
-    let stored = delivery.message.expect("the stored message is readable");
+    let stored = delivery.message.as_ref().expect("the stored message is readable");
     message.enqueued_at = Some(record.enqueued_at); // which the backend sets, by its clock
-    assert_eq!(stored, message);
+    assert_eq!(*stored, message);
 }
 
 pub async fn the_same_task_enqueued_again_is_answered_as_there_and_runs_once<H: Harness>(h: &H) {

@@ -1,5 +1,7 @@
 //! Attempts end in batches, each for itself, and the next claim may travel along.
 
+use std::sync::Arc;
+
 use task_core::{
     Delivery, Outcome, Queue as _, QueueError, SettleAnswer, SettleRequest, Settlement, TaskStatus,
 };
@@ -98,7 +100,7 @@ pub async fn what_is_given_back_together_keeps_its_order<H: Harness>(h: &H) {
     let mut held = worker.claim(2).await;
     held.extend(worker.claim(3).await);
     assert_eq!(ids(&held), order);
-    let end = |(delivery, outcome): (&Delivery, _)| Settlement::new(delivery.clone(), outcome);
+    let end = |(delivery, outcome): (&Arc<Delivery>, _)| Settlement::new(delivery.clone(), outcome);
     let outcomes = [Outcome::Released, completed(1), Outcome::Released, Outcome::Released, Outcome::Released];
     let ends = held.iter().zip(outcomes).map(end).collect();
     let reply = h.queue().settle(SettleRequest::new(QUEUE, ends)).await.expect("an answer");

@@ -31,7 +31,7 @@ impl Space {
             let task = &self.tasks[*place];
             Delivery::new(token, &task.stored, task.record.clone())
         };
-        let mut claimed = Claimed::new(places.iter().map(delivery).collect());
+        let mut claimed = Claimed::new(places.iter().map(delivery));
         claimed.paused = self.paused;
         let is_due = |task: &Task| task.place == Place::Ready || task.is_known_to(&claim.registration.names);
         claimed.more = !self.paused && self.tasks.iter().any(is_due);

@@ -89,7 +89,7 @@ impl<H: Harness> Player<'_, H> {
                 held.token == delivery.token && held.id() == delivery.id()
             };
             if !self.held.iter().any(same) {
-                self.held.push(delivery.into());
+                self.held.push(delivery);
             }
         }
         Ok(())

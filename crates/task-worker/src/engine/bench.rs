@@ -10,12 +10,14 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
 use rustix::time::{ClockId, clock_gettime};
 use task_core::{Outcome, Settlement};
 use tokio::{
+    runtime::Handle,
     sync::Notify,
     task::{JoinSet, yield_now},
     time::Instant,
@@ -348,12 +350,28 @@ impl Shared {
             }
             fresh = !takes;
             if fresh || now - turn > TURN {
-                // what has ended is settled first
-                yield_now().await;
+                give_way().await;
                 (turn, used) = (Instant::now(), thread_time());
             }
         }
     }
+}
+
+/// Lets what has ended be settled on this thread, and goes on on another one that has nothing to do. Tokio's `yield_now` goes
+/// on only once this thread has nothing else to do, which is right where there is no other: what arrives is looked at before.
+async fn give_way() {
+    if Handle::current().metrics().num_workers() == 1 {
+        return yield_now().await;
+    }
+    let mut gave = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut gave, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The processor time of this thread.

@@ -235,7 +235,7 @@ mod tests {
         claim
     }
 
-    fn tasks(answer: Answer) -> Vec<task_core::Delivery> {
+    fn tasks(answer: Answer) -> Vec<Arc<task_core::Delivery>> {
         match answer {
             Answer::Claimed { claimed, .. } => claimed.unwrap().tasks,
             _ => panic!("not the answer to a claim"),

@@ -92,7 +92,7 @@ impl Engine {
         self.look_whether_drained();
     }
 
-    fn take_in(&mut self, index: usize, tasks: Vec<Delivery>) {
+    fn take_in(&mut self, index: usize, tasks: Vec<Arc<Delivery>>) {
         let mut attempts = Vec::with_capacity(tasks.len());
         for delivery in tasks {
             let suspect = delivery.suspect;

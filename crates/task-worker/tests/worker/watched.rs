@@ -67,8 +67,10 @@ impl Watched {
     }
 
     fn alter(&self, claimed: &mut Claimed) {
-        claimed.tasks =
-            std::mem::take(&mut claimed.tasks).into_iter().map(|task| (self.alter)(task)).collect();
+        claimed.tasks = std::mem::take(&mut claimed.tasks)
+            .into_iter()
+            .map(|task| (self.alter)(Arc::unwrap_or_clone(task)).into())
+            .collect();
     }
 }
 
