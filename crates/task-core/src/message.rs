@@ -48,7 +48,7 @@ pub struct TaskMessage {
     pub root: Option<TaskId>,
     /// The trace that it belongs to: a `traceparent` of W3C Trace Context.
     pub trace: Option<String>,
-    /// Carried from version 1 on, acted on by later ones; few messages have any.
+    /// Carried from version 1 on, acted on by later ones; few messages have any. One without any is read back as none.
     pub reserved: Option<Box<Reserved>>,
 }
 

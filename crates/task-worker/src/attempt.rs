@@ -6,7 +6,10 @@ use task_core::{
     Delivery, Enqueued, Failure, FailureKind, Name, Outcome, QueueError, Settlement, TaskError, TaskMessage,
     TaskOptions, WireError, format_duration, printable,
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep, sleep_until},
+};
 use tracing::Instrument as _;
 
 use crate::{
@@ -133,7 +136,9 @@ impl Attempt {
         let span = caught(span).unwrap_or_else(|_| tracing::Span::none()); // a subscriber is somebody's own
         async {
             let mut ended = self.work().await;
-            if matches!(ended, Ended::Returned(Ok(_))) && self.ctx.has_follow_ups() {
+            // a value counts however late
+            let done = matches!(ended, Ended::Returned(Ok(_)) | Ended::Stopped(_, Some(Ok(_))));
+            if done && self.ctx.has_follow_ups() {
                 // few have any, and each attempt would carry the room for it
                 ended = Box::pin(self.follow_up(ended)).await;
             }
@@ -170,8 +175,8 @@ impl Attempt {
                 let stopped = ended.is_err() && signal.is_stopped();
                 return if stopped { Ended::Stopped(Why::Shutdown, Some(ended)) } else { Ended::Returned(ended) };
             }
-            // most tasks end before this is polled: what it needs is made only then
-            why = self.must_stop() => why,
+            // most tasks end before this is polled: what it needs is made only then; and it is heard however busy the work is
+            why = unconstrained(self.must_stop()) => why,
         };
         self.ctx.cancel();
         tokio::select! {

@@ -112,8 +112,8 @@ pub struct Claimed {
 
 impl Claimed {
     /// These tasks, and nothing else to say.
-    pub fn new(tasks: impl IntoIterator<Item = impl Into<Arc<Delivery>>>) -> Self {
-        Self { tasks: tasks.into_iter().map(Into::into).collect(), ..Self::default() }
+    pub fn new(tasks: impl IntoIterator<Item = Delivery>) -> Self {
+        Self { tasks: tasks.into_iter().map(Arc::new).collect(), ..Self::default() }
     }
 }
 

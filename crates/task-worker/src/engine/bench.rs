@@ -329,7 +329,7 @@ impl Shared {
 
     /// A runner, from the moment on when it is about to take an attempt.
     async fn run(self: Arc<Self>) {
-        let (mut turn, mut used, mut fresh) = (Instant::now(), thread_time(), true);
+        let (mut turn, mut turns, mut used, mut fresh) = (Instant::now(), Turns(0), thread_time(), true);
         loop {
             let Some(taken) = self.take(fresh) else { return };
             let mut polls = Polls { takes: taken.quick, first: true, last: taken.began };
@@ -350,17 +350,19 @@ impl Shared {
             }
             fresh = !takes;
             if fresh || now - turn > TURN {
-                give_way().await;
+                give_way(turns.end_of(now - turn)).await;
                 (turn, used) = (Instant::now(), thread_time());
             }
         }
     }
 }
 
-/// Lets what has ended be settled on this thread, and goes on on another one that has nothing to do. Tokio's `yield_now` goes
-/// on only once this thread has nothing else to do, which is right where there is no other: what arrives is looked at before.
-async fn give_way() {
-    if Handle::current().metrics().num_workers() == 1 {
+/// Lets what has ended be settled on this thread, and goes on on another one that has nothing to do.
+///
+/// Tokio's `yield_now` goes on only once this thread has nothing else to do. That is needed now and `then`, and where there is no
+/// other thread: what arrives, timers, and whoever else gave way have their turn before.
+async fn give_way(then: bool) {
+    if then || Handle::current().metrics().num_workers() == 1 {
         return yield_now().await;
     }
     let mut gave = false;
@@ -374,6 +376,24 @@ async fn give_way() {
     .await;
 }
 
+/// How many turns a runner had in a row.
+struct Turns(u8);
+
+impl Turns {
+    /// After so many, or as long a one, all else on its thread has its turn.
+    const MOST: u8 = 5;
+
+    /// One has taken so long: whether it was the last in a row.
+    fn end_of(&mut self, took: Duration) -> bool {
+        self.0 += 1;
+        let last = self.0 == Self::MOST || took > TURN * Self::MOST.into();
+        if last {
+            self.0 = 0;
+        }
+        last
+    }
+}
+
 /// The processor time of this thread.
 fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -382,6 +402,18 @@ fn thread_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_fifth_turn_and_each_long_one_lets_all_others_have_theirs() {
+        // a runner that went on at once each time kept timers and whoever gave way from the thread for hundreds of milliseconds
+        let mut turns = Turns(0);
+        let mut ends = |turn: Duration| turns.end_of(turn);
+        let quick: Vec<bool> = (0..10).map(|_| ends(TURN)).collect();
+        assert_eq!(quick.iter().filter(|last| **last).count(), 2);
+        assert!(quick[4] && quick[9]);
+        assert!((0..3).all(|_| ends(6 * TURN)));
+        assert!(!ends(TURN), "and then it counts anew");
+    }
 
     #[test]
     fn an_attempt_that_runs_takes_half_a_kilobyte_beside_its_task() {

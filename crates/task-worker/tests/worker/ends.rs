@@ -151,6 +151,51 @@ async fn a_worker_that_stops_gives_back_what_it_saw_stop() {
 }
 
 #[tokio::test]
+async fn a_task_that_takes_all_that_tokio_grants_it_at_a_time_is_stopped_like_any_other() {
+    // what was to stop it was not even asked, since the task had used up what both of them may do at a time
+    let queue = memory();
+    let started = Arc::new(Notify::new());
+    let start = started.clone();
+    let registry = TaskRegistry::new().register_fn(move |number: Number, _| async move {
+        start.notify_one();
+        loop {
+            tokio::task::consume_budget().await;
+            std::hint::black_box(number.n);
+        }
+    });
+    let number = |timeout| queue.enqueue(Number { n: 0 }).max_retries(0).timeout(timeout);
+    let timed_out = number(Duration::from_millis(50)).await.unwrap();
+    let test = async {
+        assert!(timed_out.result(SOON).await.is_err());
+        assert_eq!(timed_out.message().await.unwrap().unwrap().error.unwrap().kind, FailureKind::Timeout);
+        started.notified().await;
+        let stopped = number(SOON).await.unwrap();
+        started.notified().await;
+        stopped
+    };
+    let stopped = with_worker(&queue, registry, |worker| worker.grace(Duration::from_millis(50)), test).await;
+    let record = stopped.message().await.unwrap().unwrap();
+    assert_eq!((record.status, record.releases, record.crashes), (TaskStatus::Pending, 1, 0));
+}
+
+#[tokio::test]
+async fn a_value_that_comes_after_the_timeout_brings_its_follow_ups() {
+    // the task was COMPLETED, and what it had enqueued never came
+    let queue = memory();
+    let registry = TaskRegistry::new()
+        .register_fn(|number: Number, ctx| async move {
+            ctx.enqueue(Mail { to: number.n }).await?;
+            ctx.cancelled().await;
+            Ok(number.n)
+        })
+        .register_fn(|_: Mail, _| async { Ok(()) });
+    let number = queue.enqueue(Number { n: 7 }).timeout(Duration::from_millis(50)).await.unwrap();
+    let worker = TaskWorker::new(queue.clone(), registry);
+    let drained = tokio::time::timeout(SOON, worker.drain()).await.expect("it drains in time").unwrap();
+    assert_eq!((number.result(SOON).await.unwrap(), drained.completed), (7, 2));
+}
+
+#[tokio::test]
 async fn a_task_of_an_unknown_name_stops_no_other() {
     let queue = memory();
     let registry = TaskRegistry::new().register_fn(|number: Number, _| async move { Ok(number.n) });
