@@ -10,7 +10,7 @@ use crate::{Claim, Claimed, Delivery, Failure, Name, QueueError};
 pub enum Outcome {
     /// It returned a value: COMPLETED, also after a cancel was asked for.
     Completed {
-        /// The value, as MessagePack.
+        /// The value, as MessagePack. It may share its memory with values beside it, so copy what is kept for long.
         result: Bytes,
     },
     /// It said that there was nothing to do: SKIPPED.

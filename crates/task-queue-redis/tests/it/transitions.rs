@@ -48,6 +48,30 @@ async fn a_retry_waits_for_its_time_and_keeps_its_error() {
 }
 
 #[tokio::test]
+async fn what_a_newer_release_wrote_into_a_message_is_kept_by_an_older_one() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    put(&queue, "a", options()).await;
+    let record = |change: &str| {
+        let script = format!("local record = redis.call('HGET', KEYS[1], ':a') {change}");
+        server.say(&["eval", &script, "1", "tf:{tasks}:tasks"])
+    };
+    // the map's head grows by one, and the field stands at its end
+    let add = "return redis.call('HSET', KEYS[1], ':a', \
+               record:sub(1, 4) .. string.char(record:byte(5) + 1) .. record:sub(6) .. '\\162zz\\7')";
+    assert_eq!(record(add), "0");
+    let worker = Incarnation::new();
+    for (number, outcome) in [(1, Outcome::Released), (2, retry_in(0)), (3, completed())] {
+        let got = queue.dequeue(claim(worker, number)).await.unwrap();
+        assert_eq!(got.tasks[0].message.as_ref().map(|message| message.name.as_str()), Ok("extract"));
+        assert_eq!(settle(&queue, &got.tasks[0], outcome).await, SettleAnswer::Done);
+        if number < 3 {
+            assert_eq!(record("return record:sub(-4) == '\\162zz\\7' and 'kept' or 'lost'"), "kept");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_waiting_claim_is_woken_by_an_enqueue() {
     let server = Server::start(&[]);
     let queue = server.queue().await;
