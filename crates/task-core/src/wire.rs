@@ -341,3 +341,20 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
     deserializer.set_max_depth(32);
     T::deserialize(&mut deserializer).map_err(|error| WireError::Damaged(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_small_keeps_no_record_alive_and_what_others_hold_is_not_copied() {
+        let small = Bytes::from(vec![7; 300]);
+        let within = |record: &Bytes, part: &Bytes| record.as_ptr_range().contains(&part.as_ptr());
+        assert!(!within(&small, &part(&small, &small[10..20])));
+        let held = small.clone();
+        assert!(within(&small, &part(&small, &small[10..20])));
+        drop(held);
+        let large = Bytes::from(vec![7; 3000]);
+        assert!(within(&large, &part(&large, &large[10..2000])));
+    }
+}

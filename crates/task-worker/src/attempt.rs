@@ -271,3 +271,44 @@ fn refused((message, answer): (&TaskMessage, Result<Enqueued, QueueError>)) -> O
         Err(error) => Some(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use task_core::{Incarnation, ResultMessage, TaskId, TaskQueue, Timestamp, Token};
+    use task_queue_memory::MemoryQueue;
+
+    use super::*;
+    use crate::outage::Outage;
+
+    /// How an attempt ends that heeds nothing and is cancelled after a second; and when.
+    async fn cancelled(timeout: Option<Duration>) -> (Outcome, Duration) {
+        let name: Name = "deaf".parse().unwrap();
+        let registry = TaskRegistry::new()
+            .register_named(name, TaskOptions::default(), |_, _| Box::pin(std::future::pending()));
+        let caller = Caller { queue: TaskQueue::new(MemoryQueue::new()), outage: Outage::default() };
+        let common =
+            Arc::new(Common { registry, settings: Settings { timeout, ..Settings::default() }, caller });
+        let message = TaskMessage::new(TaskId::new(), "deaf", vec![0xc0], TaskOptions::default()).unwrap();
+        let record = ResultMessage::pending(&message, Timestamp::default());
+        let delivery = Delivery::with_message(Token::new(Incarnation::new(), 1), Ok(message), record);
+        let Ok(attempt) = prepare(delivery.into(), &common) else { panic!("it can be run") };
+        let began = Instant::now();
+        let cancel = async {
+            sleep(Duration::from_secs(1)).await;
+            attempt.ctx.cancel();
+        };
+        let (outcome, ()) = tokio::join!(attempt.run(), cancel);
+        (outcome, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_cancel_an_attempt_has_its_grace_but_no_more_than_its_timeout() {
+        let secs = |(outcome, took): (Outcome, Duration)| (outcome, (took.as_secs_f64()).round() as u64);
+        let cancel = || Outcome::Cancelled { reason: "cancelled while it ran".into() };
+        assert_eq!(secs(cancelled(None).await), (cancel(), 6));
+        assert_eq!(secs(cancelled(Some(Duration::from_secs(60))).await), (cancel(), 6));
+        let (outcome, took) = secs(cancelled(Some(Duration::from_secs(3))).await);
+        assert!(matches!(outcome, Outcome::Retry { error, .. } if error.kind == FailureKind::Timeout));
+        assert_eq!(took, 3);
+    }
+}

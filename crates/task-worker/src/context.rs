@@ -191,7 +191,7 @@ impl TaskContext {
     }
 
     pub(crate) fn has_follow_ups(&self) -> bool {
-        self.0.follow_ups.get().is_some_and(|follow_ups| !follow_ups.messages().is_empty())
+        self.0.follow_ups.get().is_some_and(|follow_ups| !follow_ups.is_empty())
     }
 
     /// The attempt starts now.

@@ -59,6 +59,10 @@ impl FollowUps {
         uuid::Builder::from_custom_bytes(fnv128(text.as_bytes()).to_be_bytes()).into_uuid().into()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(crate) fn messages(&self) -> Vec<TaskMessage> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
