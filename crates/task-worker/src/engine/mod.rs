@@ -213,16 +213,20 @@ mod tests {
 
     use super::*;
 
+    /// Of a worker that works on these queues.
+    fn engine(names: impl IntoIterator<Item = Name>) -> Engine {
+        let (queue, registry) = (TaskQueue::new(MemoryQueue::new()), TaskRegistry::new());
+        let queues = names.into_iter().map(|name| (name, 1)).collect();
+        let settings = Settings { queues, ..Settings::default() }.resolved(&registry).unwrap();
+        Engine::new(queue, registry, settings, false)
+    }
+
     #[tokio::test]
     async fn while_a_claim_may_bring_a_suspect_no_other_queue_is_claimed_on() {
         // a beat said that no suspect waited any more, before the claim was answered that had taken it: the other queue's
         // task ran beside it
-        let queue = TaskQueue::new(MemoryQueue::new());
-        let registry = TaskRegistry::new();
         let names: [Name; 2] = ["tasks".parse().unwrap(), "mail".parse().unwrap()];
-        let queues = names.iter().map(|name| (name.clone(), 1)).collect();
-        let settings = Settings { queues, ..Settings::default() }.resolved(&registry).unwrap();
-        let mut engine = Engine::new(queue, registry, settings, false);
+        let mut engine = engine(names.clone());
         let status = watch::Sender::new(Status::default());
         engine.told(Told::RunEmpty(names[0].clone(), true), &status);
         engine.act();
@@ -244,12 +248,7 @@ mod tests {
         // by the first call with ends the way is known, and nothing travels beside it; a queue that took none of them kept
         // all others from being claimed on
         for paused in [false, true] {
-            let queue = TaskQueue::new(MemoryQueue::new());
-            let registry = TaskRegistry::new();
-            let names: [Name; 2] = ["tasks".parse().unwrap(), "mail".parse().unwrap()];
-            let queues = names.iter().map(|name| (name.clone(), 1)).collect();
-            let settings = Settings { queues, ..Settings::default() }.resolved(&registry).unwrap();
-            let mut engine = Engine::new(queue, registry, settings, false);
+            let mut engine = engine(["tasks", "mail"].map(|name| name.parse().unwrap()));
             let message =
                 TaskMessage::new(TaskId::new(), "work", vec![0xc0], TaskOptions::default()).unwrap();
             let record = ResultMessage::pending(&message, Timestamp::default());
@@ -274,10 +273,7 @@ mod tests {
     #[tokio::test]
     async fn a_pause_by_command_and_one_by_signal_each_end_by_their_own_word() {
         // a paused worker went on at the next turn of its loop, since no signal said that it rests
-        let queue = TaskQueue::new(MemoryQueue::new());
-        let registry = TaskRegistry::new();
-        let settings = Settings::default().resolved(&registry).unwrap();
-        let mut engine = Engine::new(queue, registry, settings, false);
+        let mut engine = engine([Name::DEFAULT_QUEUE]);
         let status = watch::Sender::new(Status::default());
         let mut rests = |signal, command: Option<WorkerCommand>| {
             if let Some(command) = command {
