@@ -49,14 +49,19 @@ impl Observations {
         }
     }
 
-    /// An attempt started, so long after it could have.
-    pub fn waited(&self, queue: &Name, task: &Name, wait: Duration) {
-        self.wait.get_or_create(&self.labels(queue, task)).observe(wait.as_secs_f64());
+    /// So many attempts of a task ended, which on average waited and ran for so long. Told together they count as what they
+    /// are where each of them waited as long as the others, by [`bucket`](Self::bucket), and ran as long.
+    pub fn ended(&self, queue: &Name, task: &Name, attempts: u32, waited: Duration, ran: Duration) {
+        let labels = self.labels(queue, task);
+        for (family, mean) in [(&self.wait, waited), (&self.run, ran)] {
+            let histogram = family.get_or_create(&labels);
+            (0..attempts).for_each(|_| histogram.observe(mean.as_secs_f64()));
+        }
     }
 
-    /// An attempt ended after so long.
-    pub fn ran(&self, queue: &Name, task: &Name, run: Duration) {
-        self.run.get_or_create(&self.labels(queue, task)).observe(run.as_secs_f64());
+    /// Which line of a histogram such a time counts for: 0 for the shortest.
+    pub fn bucket(time: Duration) -> usize {
+        BUCKETS.partition_point(|bound| *bound < time.as_secs_f64())
     }
 
     /// So many workers are alive now.

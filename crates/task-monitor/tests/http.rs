@@ -56,7 +56,8 @@ async fn metrics_tell_what_the_queue_and_the_process_saw() {
     let first = queue.enqueue_named::<()>("a", &()).await.unwrap();
     queue.enqueue_named::<()>("a", &()).delay(Duration::from_secs(60)).await.unwrap();
     first.cancel().await.unwrap();
-    site.observations.ran(&Name::DEFAULT_QUEUE, &"a".parse().unwrap(), Duration::from_millis(20));
+    let ran = Duration::from_millis(20);
+    site.observations.ended(&Name::DEFAULT_QUEUE, &"a".parse().unwrap(), 3, Duration::ZERO, ran);
     site.observations.set_alive(4);
     site.observations.restarted("killed");
 
@@ -69,8 +70,8 @@ async fn metrics_tell_what_the_queue_and_the_process_saw() {
     has(&text, r#"task_queue_depth{queue="tasks",state="PENDING"} 1.0"#);
     has(&text, r#"task_queue_held{queue="tasks",reason="delayed"} 1.0"#);
     has(&text, r#"task_queue_up{queue="tasks"} 1"#);
-    has(&text, r#"task_run_seconds_count{queue="tasks",task="a"} 1"#);
-    has(&text, r#"task_run_seconds_bucket{le="0.05",queue="tasks",task="a"} 1"#);
+    has(&text, r#"task_run_seconds_count{queue="tasks",task="a"} 3"#);
+    has(&text, r#"task_run_seconds_bucket{le="0.05",queue="tasks",task="a"} 3"#);
     has(&text, "task_children_alive 4");
     has(&text, r#"task_children_restarted_total{reason="killed"} 1"#);
     has(&text, "# EOF");
@@ -114,7 +115,8 @@ async fn it_is_not_ready_while_the_queue_is_away_or_all_workers_are_parked_and_i
 async fn names_beyond_the_bound_count_as_other() {
     let site = Site::of(MemoryQueue::new());
     for n in 0..Observations::MAX_TASKS + 50 {
-        site.observations.waited(&Name::DEFAULT_QUEUE, &format!("t{n}").parse().unwrap(), Duration::ZERO);
+        let task = format!("t{n}").parse().unwrap();
+        site.observations.ended(&Name::DEFAULT_QUEUE, &task, 1, Duration::ZERO, Duration::ZERO);
     }
     let text = site.metrics().await;
     has(&text, r#"task_wait_seconds_count{queue="tasks",task="other"} 50"#);

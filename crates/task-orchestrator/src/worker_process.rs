@@ -1,6 +1,6 @@
 //! A process that is one worker: under an orchestrator, or alone as `task-worker`.
 
-use std::{convert::Infallible, env, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, env, path::PathBuf, pin::pin, time::Duration};
 
 use task_core::{Backends, QueueError, TaskQueue};
 use task_worker::{TaskRegistry, TaskWorker, WorkerError, command::TaskFile};
@@ -60,10 +60,14 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
         let queue = queue.map_err(|error| Exit::no_queue(&error))?;
         let registry = registry(file, setup).await.map_err(|error| (Exit::Usage, format!("{error:#}")))?;
         let mut worker = TaskWorker::from_env(queue, registry).map_err(cannot_start)?;
-        if let Some(socket) = text("NOTIFY_SOCKET") {
-            worker = worker.observer(Arc::new(ToOrchestrator::over(socket.into())));
+        let told = text("NOTIFY_SOCKET").and_then(|socket| ToOrchestrator::over(socket.into()).ok());
+        if let Some(told) = told.clone() {
+            worker = worker.observer(told);
         }
-        run(worker).await
+        let ended = run(worker).await;
+        // what was gathered since it told the last
+        told.map(|told| told.tell_now());
+        ended
     })
 }
 

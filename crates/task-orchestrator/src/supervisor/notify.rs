@@ -6,7 +6,7 @@ use task_monitor::Observations;
 use tokio::{net::UnixDatagram, sync::mpsc, task::AbortHandle};
 
 use super::plan::{Event, Start};
-use crate::observed::Sample;
+use crate::observed::Ended;
 
 /// Where what workers say goes.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ impl NotifySocket {
         let listener = tokio::spawn(async move {
             let mut buffer = vec![0; MAX_DATAGRAM];
             while let Ok(length) = socket.recv(&mut buffer).await {
-                let (events, samples) = read(&String::from_utf8_lossy(&buffer[..length]), start);
-                samples.iter().for_each(|sample| sample.add_to(&ear.observations));
+                let (events, ended) = read(&String::from_utf8_lossy(&buffer[..length]), start);
+                ended.iter().for_each(|ended| ended.add_to(&ear.observations));
                 for event in events {
                     if ear.events.send(event).await.is_err() {
                         return;
@@ -56,8 +56,8 @@ impl Drop for NotifySocket {
     }
 }
 
-fn read(datagram: &str, start: Start) -> (Vec<Event>, Vec<Sample>) {
-    let (mut events, mut samples) = (Vec::new(), Vec::new());
+fn read(datagram: &str, start: Start) -> (Vec<Event>, Vec<Ended>) {
+    let (mut events, mut ended) = (Vec::new(), Vec::new());
     for line in datagram.lines() {
         match line.split_once('=') {
             Some(("READY", "1")) => events.push(Event::Ready(start)),
@@ -67,12 +67,12 @@ fn read(datagram: &str, start: Start) -> (Vec<Event>, Vec<Sample>) {
                 events.push(Event::Alive { start, watchdog: false });
             }
             // said by the runtime, whatever it is that keeps the worker: no sign of life
-            Some((word, value)) if word.starts_with("X_TASK_") => samples.extend(Sample::read(word, value)),
+            Some((word, value)) if word.starts_with("X_TASK_") => ended.extend(Ended::read(word, value)),
             Some(_) => events.push(Event::Alive { start, watchdog: false }),
             None => {}
         }
     }
-    (events, samples)
+    (events, ended)
 }
 
 #[cfg(test)]
