@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{TryFutureExt as _, future::lazy};
+
 use crate::{QueueError, RetryPolicy, TaskHandle, TaskId, TaskMessage, TaskOptions, TaskQueue, Timestamp};
 
 /// A task about to be enqueued; `T` is what it returns. Nothing is sent until it is awaited.
@@ -121,16 +123,9 @@ impl<T> IntoFuture for Enqueue<T> {
     fn into_future(self) -> Self::IntoFuture {
         let (queue, fresh) = (self.queue.clone(), self.id.is_none());
         let message = self.into_message();
-        // inside, nothing depends on `T`, so that this future is 'static whatever `T` is
-        let sent = async move {
-            let message = message?;
-            let name = message.queue.clone();
-            let (id, new) = queue.send_one(message, fresh).await?;
-            Ok((queue, name, id, new))
-        };
-        Box::pin(
-            async move { sent.await.map(|(queue, name, id, new)| TaskHandle::new(queue, name, id, new)) },
-        )
+        let sending = queue.clone();
+        let sent = lazy(move |_| message.map(|message| sending.send_one(message, fresh))).try_flatten();
+        Box::pin(sent.map_ok(|(name, id, new)| TaskHandle::new(queue, name, id, new)))
     }
 }
 

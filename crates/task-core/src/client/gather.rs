@@ -5,19 +5,26 @@
 //! future, which each of its waiters drives and which drives the one before it. So it goes on when the waiter that
 //! began it is dropped. Only its waiters own it: what all have left is gone, and what was not on its way is not sent
 //! later, in the company of others.
+//!
+//! Whoever drives is woken by each step of what it drives, so only those who wait for the batch on the wire or for the next
+//! one do: however many wait behind them, an enqueue costs no more.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
-use crate::{Batch, EnqueueReply, Name, QueueError, TaskMessage};
+use crate::{Batch, EnqueueReply, Enqueued, Name, QueueError, TaskMessage};
 
 /// How a batch is sent; its deadline counts from the moment.
 pub(super) type Send = Arc<
@@ -35,7 +42,43 @@ pub(super) struct Gather(Mutex<HashMap<Name, Open>>);
 struct Open {
     gathered: Weak<Mutex<Option<Gathered>>>,
     sending: WeakShared<Sending>,
+    over: Arc<Over>,
+    before: Option<Arc<Over>>,
+    /// The one before that: once this is over, the one before is on the wire, and those who wait for this one drive both.
+    near: Option<Arc<Over>>,
 }
+
+/// Where a message is.
+struct Joined {
+    sending: Shared<Sending>,
+    place: usize,
+    near: Option<Arc<Over>>,
+}
+
+/// Whether a batch was answered, or given up by all who waited for it. It has no permits, and is closed then.
+struct Over(Semaphore);
+
+impl Over {
+    fn not_yet() -> Arc<Self> {
+        Arc::new(Self(Semaphore::new(0)))
+    }
+
+    async fn wait(&self) {
+        let _closed = self.0.acquire().await;
+    }
+}
+
+/// Says so when it is dropped.
+struct IsOver(Arc<Over>);
+
+impl Drop for IsOver {
+    fn drop(&mut self) {
+        self.0.0.close();
+    }
+}
+
+/// So long nobody relies on those before it to drive their batches: they may be kept, and not be polled any more.
+const RELIES: Duration = Duration::from_secs(1);
 
 /// What has not left yet.
 struct Gathered {
@@ -75,35 +118,42 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Gather {
-    /// Sends a message with those that others send now; the answer is its own.
-    pub(super) async fn enqueue(
+    /// Joins those that others send now; what is answered sends them, and has the answer to this one.
+    pub(super) fn enqueue(
         &self,
         message: TaskMessage,
         send: &Send,
-    ) -> Result<EnqueueReply, QueueError> {
-        let (sending, place) = self.join(message, send);
-        match &*sending.await {
-            Ok(reply) => {
-                let answer = reply.answers.get(place).cloned();
-                let missing =
-                    || QueueError::Corrupt(format!("the backend gave no answer to message {place}"));
-                Ok(EnqueueReply::new(vec![answer.ok_or_else(missing)?], reply.durability.clone()))
+    ) -> impl Future<Output = Result<Enqueued, QueueError>> + std::marker::Send + use<> {
+        let Joined { sending, place, near } = self.join(message, send);
+        async move {
+            if let Some(near) = near {
+                let _late = timeout(RELIES, near.wait()).await;
             }
-            Err(error) => Err(error.shared()),
+            match &*sending.await {
+                Ok(reply) => reply.answers.get(place).cloned().ok_or_else(|| {
+                    QueueError::Corrupt(format!("the backend gave no answer to message {place}"))
+                }),
+                Err(error) => Err(error.shared()),
+            }
         }
     }
 
-    fn join(&self, message: TaskMessage, send: &Send) -> (Shared<Sending>, usize) {
+    fn join(&self, message: TaskMessage, send: &Send) -> Joined {
         let mut open = lock(&self.0);
-        let mut before = None;
+        let (mut before, mut over_before, mut near) = (None, None, None);
         if let Some(batch) = open.get(&message.queue)
             && let Some(sending) = batch.sending.upgrade()
         {
             let gathered = batch.gathered.upgrade();
             let mut gathered = gathered.as_deref().map(lock);
             match gathered.as_deref_mut().and_then(Option::as_mut) {
-                Some(gathered) if gathered.has_room(&message) => return (sending, gathered.add(message)),
-                _ => before = Some(sending),
+                Some(gathered) if gathered.has_room(&message) => {
+                    return Joined { sending, place: gathered.add(message), near: batch.near.clone() };
+                }
+                _ => {
+                    before = Some(sending);
+                    (over_before, near) = (Some(batch.over.clone()), batch.before.clone());
+                }
             }
         }
         // queues that were used once are not remembered for ever
@@ -114,7 +164,10 @@ impl Gather {
         let gathered = Arc::new(Mutex::new(Some(Gathered::new(message))));
         let weak = Arc::downgrade(&gathered);
         let (send, name) = (send.clone(), queue.clone());
+        let over = Over::not_yet();
+        let is_over = IsOver(over.clone());
         let sending = async move {
+            let _is_over = is_over;
             if let Some(before) = before {
                 before.await;
             }
@@ -125,24 +178,34 @@ impl Gather {
         };
         let sending = sending.boxed().shared();
         if let Some(weak_sending) = sending.downgrade() {
-            open.insert(queue, Open { gathered: weak, sending: weak_sending });
+            let open_one =
+                Open { gathered: weak, sending: weak_sending, over, before: over_before, near: near.clone() };
+            open.insert(queue, open_one);
         }
-        (sending, 0)
+        Joined { sending, place: 0, near }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        future::poll_fn,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
-    use futures_util::future::join_all;
-    use tokio::sync::Semaphore;
+    use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+    use tokio::{sync::Semaphore, time::sleep};
 
     use super::*;
-    use crate::{Durability, Enqueued, TaskId, TaskOptions};
+    use crate::{Durability, TaskId, TaskOptions};
 
     fn message() -> TaskMessage {
         TaskMessage::new(TaskId::new(), "a", vec![0xc0], TaskOptions::default()).unwrap()
+    }
+
+    /// As it is awaited, and no sooner.
+    async fn enqueue(gather: &Gather, message: TaskMessage, send: &Send) -> Result<Enqueued, QueueError> {
+        gather.enqueue(message, send).await
     }
 
     /// Counts batches, and answers one a permit.
@@ -163,9 +226,9 @@ mod tests {
     async fn what_comes_while_a_batch_is_on_the_wire_gathers_in_the_next() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
         let (gather, send) = (Gather::default(), counted(&permits, &sent));
-        let all = join_all((0..100).map(|_| gather.enqueue(message(), &send)));
+        let all = join_all((0..100).map(|_| enqueue(&gather, message(), &send)));
         let (answers, ()) = tokio::join!(all, async { permits.add_permits(2) });
-        assert!(answers.into_iter().all(|a| a.unwrap().answers == [Enqueued::Queued]));
+        assert!(answers.into_iter().all(|a| a.unwrap() == Enqueued::Queued));
         assert_eq!(*sent.lock().unwrap(), [1, 99]);
     }
 
@@ -173,13 +236,13 @@ mod tests {
     async fn a_batch_goes_on_when_the_one_that_began_it_is_dropped() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
         let (gather, send) = (Gather::default(), counted(&permits, &sent));
-        let mut first = Box::pin(gather.enqueue(message(), &send));
+        let mut first = Box::pin(enqueue(&gather, message(), &send));
         assert!((&mut first).now_or_never().is_none());
-        let mut second = Box::pin(gather.enqueue(message(), &send));
+        let mut second = Box::pin(enqueue(&gather, message(), &send));
         assert!((&mut second).now_or_never().is_none());
         drop(first);
         permits.add_permits(2);
-        assert_eq!(second.await.unwrap().answers, [Enqueued::Queued]);
+        assert_eq!(second.await.unwrap(), Enqueued::Queued);
         assert_eq!(sent.lock().unwrap().len(), 2);
     }
 
@@ -198,7 +261,7 @@ mod tests {
             .boxed()
         });
         let gather = Gather::default();
-        let answers = join_all((0..3).map(|_| gather.enqueue(message(), &send))).await;
+        let answers = join_all((0..3).map(|_| enqueue(&gather, message(), &send))).await;
         let ok: Vec<bool> = answers.iter().map(Result::is_ok).collect();
         assert_eq!(ok, [false, true, true]);
     }
@@ -208,12 +271,12 @@ mod tests {
     async fn what_all_have_left_is_not_sent_with_what_comes_later() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
         let (gather, send) = (Gather::default(), counted(&permits, &sent));
-        let mut on_its_way = Box::pin(gather.enqueue(message(), &send));
-        let mut gathered = Box::pin(gather.enqueue(message(), &send));
+        let mut on_its_way = Box::pin(enqueue(&gather, message(), &send));
+        let mut gathered = Box::pin(enqueue(&gather, message(), &send));
         assert!((&mut on_its_way).now_or_never().is_none() && (&mut gathered).now_or_never().is_none());
         drop((on_its_way, gathered));
         permits.add_permits(2);
-        gather.enqueue(message(), &send).await.unwrap();
+        enqueue(&gather, message(), &send).await.unwrap();
         assert_eq!(*sent.lock().unwrap(), [1, 1]);
     }
 
@@ -230,9 +293,9 @@ mod tests {
             .boxed()
         });
         let gather = Gather::default();
-        let panics = std::panic::AssertUnwindSafe(gather.enqueue(message(), &send)).catch_unwind();
+        let panics = std::panic::AssertUnwindSafe(enqueue(&gather, message(), &send)).catch_unwind();
         assert!(panics.await.is_err());
-        assert_eq!(gather.enqueue(message(), &send).await.unwrap().answers, [Enqueued::Queued]);
+        assert_eq!(enqueue(&gather, message(), &send).await.unwrap(), Enqueued::Queued);
     }
 
     /// Each of a storm of retries of one task had a batch of its own, which drove all before it, one inside the other,
@@ -242,8 +305,51 @@ mod tests {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
         let (gather, send) = (Gather::default(), counted(&permits, &sent));
         let again = message();
-        let all = join_all((0..1001).map(|_| gather.enqueue(again.clone(), &send)));
+        let all = join_all((0..1001).map(|_| enqueue(&gather, again.clone(), &send)));
         tokio::join!(all, async { permits.add_permits(2) });
         assert_eq!(*sent.lock().unwrap(), [1, 1000]);
+    }
+
+    /// Each that waited was woken by each step of each batch before its own, and looked at all of them: 100,000 at once
+    /// took 30 times as long, each, as 1,000.
+    #[tokio::test(start_paused = true)]
+    async fn however_many_wait_each_is_woken_a_few_times() {
+        let send: Send = Arc::new(|batch: Batch, _| {
+            async move {
+                for _step in 0..5 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                Ok(EnqueueReply::new(vec![Enqueued::Queued; batch.messages.len()], Durability::Process))
+            }
+            .boxed()
+        });
+        let (gather, polls, all) = (Gather::default(), AtomicUsize::new(0), 30 * Batch::MAX);
+        let waiting = (0..all).map(|_| {
+            let mut one = Box::pin(enqueue(&gather, message(), &send));
+            poll_fn({
+                let polls = &polls;
+                move |cx| {
+                    polls.fetch_add(1, Ordering::Relaxed);
+                    one.poll_unpin(cx)
+                }
+            })
+        });
+        let answers = waiting.collect::<FuturesUnordered<_>>().collect::<Vec<_>>().await;
+        assert!(answers.iter().all(Result::is_ok));
+        let polls = polls.into_inner();
+        assert!(polls < 20 * all, "{polls} polls");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_enqueue_does_not_hang_behind_many_that_are_kept_and_not_polled() {
+        let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let mut kept: Vec<_> =
+            (0..5 * Batch::MAX).map(|_| Box::pin(enqueue(&gather, message(), &send))).collect();
+        assert!(kept.iter_mut().all(|one| one.now_or_never().is_none()));
+        permits.add_permits(9);
+        enqueue(&gather, message(), &send).await.unwrap();
+        assert_eq!(sent.lock().unwrap().iter().sum::<usize>(), kept.len() + 1);
+        assert!(join_all(kept).await.iter().all(Result::is_ok));
     }
 }

@@ -218,18 +218,18 @@ impl TaskQueue {
         TaskHandle::new(self.clone(), queue, id, false)
     }
 
-    /// Sends a message whose id is `fresh`, which is to say nobody else's, or not.
-    pub(super) async fn send_one(
+    /// Sends a message whose id is `fresh`, which is to say nobody else's, or not; from now on, once what is answered is polled.
+    pub(super) fn send_one(
         &self,
         message: TaskMessage,
         fresh: bool,
-    ) -> Result<(TaskId, bool), QueueError> {
-        let (id, queue) = (message.id.clone(), message.queue.clone());
-        let reply = self.0.gather.enqueue(message, &self.0.send).await;
-        let mut reply = reply.map_err(|error| of_message(error, &id))?;
-        let answer =
-            reply.answers.pop().ok_or_else(|| QueueError::Corrupt("the backend gave no answer".into()))?;
-        handle_of(id, &queue, fresh, answer)
+    ) -> impl Future<Output = Result<(Name, TaskId, bool), QueueError>> + Send + use<> {
+        let (id, name) = (message.id.clone(), message.queue.clone());
+        // so many wait for their enqueues at a time that their futures are kept small: none is held by another
+        self.0.gather.enqueue(message, &self.0.send).map(move |answer| {
+            let answer = answer.map_err(|error| of_message(error, &id))?;
+            handle_of(id, &name, fresh, answer).map(|(id, new)| (name, id, new))
+        })
     }
 
     fn checked(&self, name: &str, params: Result<Vec<u8>, BoxError>) -> Result<Vec<u8>, QueueError> {
