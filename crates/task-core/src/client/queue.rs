@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::join_all};
 use serde::Serialize;
@@ -54,7 +54,7 @@ impl TaskQueue {
             let backend = over.clone();
             async move { send(&*backend, batch, start, limits.deadline).await }.boxed()
         };
-        Self(Arc::new(Shared { backend, limits, gather: Gather::default(), send: Arc::new(send) }))
+        Self(Arc::new(Shared { backend, limits, gather: Gather::new(limits.deadline), send: Arc::new(send) }))
     }
 
     /// The same handle that sends each call again for so long.
@@ -218,7 +218,8 @@ impl TaskQueue {
         TaskHandle::new(self.clone(), queue, id, false)
     }
 
-    /// Sends a message whose id is `fresh`, which is to say nobody else's, or not; from now on, once what is answered is polled.
+    /// Sends a message whose id is `fresh`, which is to say nobody else's, or not. It has joined others when this returns, so
+    /// it is to be called no sooner than its answer is awaited.
     pub(super) fn send_one(
         &self,
         message: TaskMessage,
@@ -298,7 +299,12 @@ async fn send(
     deadline: Duration,
 ) -> Result<EnqueueReply, QueueError> {
     let first = batch.messages.first().map(|message| message.id.clone());
-    let sent = resend(start, deadline, || backend.enqueue(batch.clone())).await;
+    // several wait for it: a panic is an answer, too, or one of them would not hear of it
+    let sent =
+        AssertUnwindSafe(resend(start, deadline, || backend.enqueue(batch.clone()))).catch_unwind().await;
+    let sent = sent.unwrap_or_else(|_panic| {
+        Err(GaveUp::Unknown(QueueError::Corrupt("the backend panicked; what it said is on stderr".into())))
+    });
     sent.map_err(|gave_up| match (gave_up, first) {
         (GaveUp::NotSent(error), _) => QueueError::NotSent(Box::new(error)),
         (GaveUp::Unknown(error), Some(id)) => QueueError::OutcomeUnknown { id, source: Box::new(error) },
