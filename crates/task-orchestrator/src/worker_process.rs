@@ -65,8 +65,9 @@ pub(crate) fn under_orchestrator(backends: &Backends, setup: Option<Setup>) -> E
             worker = worker.observer(told);
         }
         let ended = run(worker).await;
-        // what was gathered since it told the last
-        told.map(|told| told.tell_now());
+        if let Some(told) = told {
+            told.tell_rest().await;
+        }
         ended
     })
 }

@@ -1,9 +1,12 @@
 //! What workers say beside the queue: sd_notify's words on a datagram socket of each start.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, io, path::PathBuf, sync::Arc};
 
 use task_monitor::Observations;
-use tokio::{net::UnixDatagram, sync::mpsc, task::AbortHandle};
+use tokio::{
+    net::UnixDatagram,
+    sync::{mpsc, oneshot},
+};
 
 use super::plan::{Event, Start};
 use crate::observed::Ended;
@@ -19,29 +22,49 @@ pub(super) struct Ear {
 #[derive(Debug)]
 pub(super) struct NotifySocket {
     path: PathBuf,
-    listener: AbortHandle,
+    _listens: oneshot::Sender<Infallible>,
 }
 
 /// More than any line of sd_notify.
 const MAX_DATAGRAM: usize = 4096;
 
 impl NotifySocket {
-    /// Must be called within a runtime. What is said goes to `ear` until the socket is dropped.
+    /// Must be called within a runtime. What is said goes to `ear` until the socket is dropped; then what was said of
+    /// attempts before is still counted.
     pub(super) fn open(path: PathBuf, start: Start, ear: Ear) -> io::Result<Self> {
         let socket = UnixDatagram::bind(&path)?;
-        let listener = tokio::spawn(async move {
+        let (listens, mut over) = oneshot::channel();
+        tokio::spawn(async move {
             let mut buffer = vec![0; MAX_DATAGRAM];
-            while let Ok(length) = socket.recv(&mut buffer).await {
-                let (events, ended) = read(&String::from_utf8_lossy(&buffer[..length]), start);
+            let heard = |datagram: &[u8]| {
+                let (events, ended) = read(&String::from_utf8_lossy(datagram), start);
                 ended.iter().for_each(|ended| ended.add_to(&ear.observations));
-                for event in events {
+                events
+            };
+            loop {
+                // what is not received yet stays in the socket
+                let length = tokio::select! {
+                    biased;
+                    _over = &mut over => break,
+                    received = socket.recv(&mut buffer) => match received {
+                        Ok(length) => length,
+                        Err(_) => break,
+                    },
+                };
+                for event in heard(&buffer[..length]) {
                     if ear.events.send(event).await.is_err() {
                         return;
                     }
                 }
             }
+            // it stays one that does not block
+            if let Ok(socket) = socket.into_std() {
+                while let Ok(length) = socket.recv(&mut buffer) {
+                    heard(&buffer[..length]);
+                }
+            }
         });
-        Ok(Self { path, listener: listener.abort_handle() })
+        Ok(Self { path, _listens: listens })
     }
 
     pub(super) fn path(&self) -> &PathBuf {
@@ -51,7 +74,6 @@ impl NotifySocket {
 
 impl Drop for NotifySocket {
     fn drop(&mut self) {
-        self.listener.abort();
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -77,6 +99,8 @@ fn read(datagram: &str, start: Start) -> (Vec<Event>, Vec<Ended>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -101,5 +125,27 @@ mod tests {
         assert_eq!(happened.recv().await, Some(Event::Ready(1)));
         drop(socket);
         assert!(!path.exists());
+    }
+
+    /// What a worker said just before it ended was lost with its socket.
+    #[tokio::test]
+    async fn the_last_words_of_a_worker_that_has_ended_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (events, _happened) = mpsc::channel(8);
+        let observations = Arc::<Observations>::default();
+        let ear = Ear { events, observations: observations.clone() };
+        let socket = NotifySocket::open(folder.path().join("n"), 1, ear).unwrap();
+        let client = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        for attempts in [3, 4] {
+            let word = format!("X_TASK_ENDED=tasks echo 1 2 {attempts}");
+            client.send_to(word.as_bytes(), socket.path()).unwrap();
+        }
+        drop(socket);
+        let counted = async {
+            while !format!("{observations:?}").contains("count: 7") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), counted).await.expect("all are counted");
     }
 }
