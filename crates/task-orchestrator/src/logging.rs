@@ -1,10 +1,22 @@
 use std::{
+    error::Error,
+    fmt::{self, Debug, Write as _},
     io::{self, IsTerminal as _, Write},
     sync::{PoisonError, RwLock},
 };
 
 use indicatif::ProgressBar;
-use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::{
+    Layer as _,
+    field::RecordFields,
+    fmt::{
+        FormatFields,
+        format::{DefaultFields, Writer},
+    },
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::settings::Logs;
 
@@ -14,8 +26,11 @@ static BAR: RwLock<Option<ProgressBar>> = RwLock::new(None);
 /// Logs go to stderr: stdout is for results.
 pub(crate) fn start(logs: Logs) {
     let lines = tracing_subscriber::fmt::layer().with_writer(|| AsideTheBar).with_target(false);
-    let lines =
-        if logs.json { lines.json().boxed() } else { lines.with_ansi(io::stderr().is_terminal()).boxed() };
+    let lines = if logs.json {
+        lines.json().boxed()
+    } else {
+        lines.with_ansi(io::stderr().is_terminal()).fmt_fields(Fields).boxed()
+    };
     // a program of the user's may have one of its own
     let _ = tracing_subscriber::registry().with(lines.with_filter(logs.level)).try_init();
 }
@@ -48,5 +63,91 @@ impl Write for AsideTheBar {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// Writes fields as [`DefaultFields`] does. Those of a span are written when it begins, which is once for each attempt of a
+/// task: for plain ones this takes one piece of memory and no look at colours.
+struct Fields;
+
+impl<'a> FormatFields<'a> for Fields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'a>, fields: R) -> fmt::Result {
+        if !writer.has_ansi_escapes() {
+            let mut plain = Plain { text: String::with_capacity(120), odd: false };
+            fields.record(&mut plain);
+            if !plain.odd {
+                return writer.write_str(&plain.text);
+            }
+        }
+        DefaultFields::new().format_fields(writer, fields)
+    }
+}
+
+struct Plain {
+    text: String,
+    /// There are some for which others have rules.
+    odd: bool,
+}
+
+impl Visit for Plain {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let name = field.name();
+        if name == "message" || name.starts_with("log.") || name.starts_with("r#") {
+            self.odd = true;
+        }
+        if !self.odd {
+            let pad = if self.text.is_empty() { "" } else { " " };
+            self.odd = write!(self.text, "{pad}{name}={value:?}").is_err();
+        }
+    }
+
+    fn record_error(&mut self, _: &Field, _: &(dyn Error + 'static)) {
+        self.odd = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What is logged in a span, through a layer with these fields.
+    fn logged(fields: impl for<'a> FormatFields<'a> + Send + Sync + 'static) -> String {
+        #[derive(Clone, Default)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl Write for Lines {
+            fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(line)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .without_time()
+            .fmt_fields(fields);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let _span = tracing::error_span!("task", id = %"a b", text = "quoted", n = 3, late = tracing::field::Empty).entered();
+            let _none = tracing::error_span!("none").entered();
+            let error: &(dyn Error + 'static) = &fmt::Error;
+            let _odd = tracing::error_span!("odd", r#type = 1, error).entered();
+            tracing::Span::current().record("late", 5);
+            tracing::info!(n = 4, why = ?Some("x"), "a message");
+            tracing::info!(n = 5);
+        });
+        let text = lines.0.lock().unwrap().clone();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn fields_are_written_as_the_library_writes_them() {
+        let ours = logged(Fields);
+        assert_eq!(ours, logged(DefaultFields::new()));
+        assert!(ours.contains("task{id=a b text=\"quoted\" n=3}"), "{ours}");
     }
 }
