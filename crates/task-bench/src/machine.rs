@@ -1,5 +1,5 @@
-//! What the machine does to a run, whatever runs on it. A virtual one stands still now and then, and the first touch of memory
-//! that was left alone for some seconds may be slow, since its host lends its cores and its memory to others.
+//! What the machine does to a run. Whatever needs no time itself waits for a core, or stands still with a virtual machine
+//! whose host lends its cores to others; and the first touch of memory that was left alone for some seconds may be slow there.
 
 use std::{
     hint::black_box,
@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Watches how long the machine stands still: a thread that sleeps for a millisecond at a time, ahead of all others if it may be.
+/// Watches how late a thread is that only sleeps, for a millisecond at a time, and is ahead of all others if it may be: where that
+/// is more than a few milliseconds, look who holds the cores (`perf sched timehist`) before the machine is blamed.
 pub(crate) struct Watch {
     stop: Sender<()>,
     thread: JoinHandle<Stood>,
