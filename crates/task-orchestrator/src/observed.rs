@@ -13,7 +13,10 @@ use std::{
 use task_core::Name;
 use task_monitor::Observations;
 use task_worker::{AttemptEnded, WorkerObserver};
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 /// For a worker in the process that serves the metrics.
 pub(crate) struct ToMetrics(pub(crate) Arc<Observations>);
@@ -78,10 +81,8 @@ impl ToOrchestrator {
 
     /// Tells what was gathered since it told the last, before its process ends.
     pub(crate) async fn tell_rest(&self) {
-        for _again in 0..10 {
-            if self.tell_now() {
-                break;
-            }
+        let end = Instant::now() + Duration::from_secs(1);
+        while !self.tell_now() && Instant::now() < end {
             sleep(GATHER).await;
         }
     }

@@ -303,7 +303,9 @@ async fn send(
     let sent =
         AssertUnwindSafe(resend(start, deadline, || backend.enqueue(batch.clone()))).catch_unwind().await;
     let sent = sent.unwrap_or_else(|_panic| {
-        Err(GaveUp::Unknown(QueueError::Corrupt("the backend panicked; what it said is on stderr".into())))
+        // it may have come in, but to send it again is to panic again
+        let words = "the backend panicked, which may have taken it in; what it said is on stderr";
+        Err(GaveUp::Refused(QueueError::Corrupt(words.into())))
     });
     sent.map_err(|gave_up| match (gave_up, first) {
         (GaveUp::NotSent(error), _) => QueueError::NotSent(Box::new(error)),

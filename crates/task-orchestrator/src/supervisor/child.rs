@@ -39,7 +39,7 @@ pub(super) struct Child {
     pid: Pid,
     system: &'static dyn System,
     handle: Arc<dyn Handle>,
-    /// Dropped with the child: a late word is nobody's.
+    /// Dropped with the child: a late word is nobody's, but what it says of attempts is counted.
     _notify: NotifySocket,
 }
 

@@ -27,6 +27,8 @@ pub(super) struct NotifySocket {
 
 /// More than any line of sd_notify.
 const MAX_DATAGRAM: usize = 4096;
+/// More than a socket holds unread (net.unix.max_dgram_qlen is 10 to 512), and few enough where somebody still writes.
+const MOST_LEFT: usize = 1000;
 
 impl NotifySocket {
     /// Must be called within a runtime. What is said goes to `ear` until the socket is dropped; then what was said of
@@ -52,16 +54,15 @@ impl NotifySocket {
                     },
                 };
                 for event in heard(&buffer[..length]) {
-                    if ear.events.send(event).await.is_err() {
-                        return;
-                    }
+                    // nobody to tell: it is about to be dropped
+                    let _ = ear.events.send(event).await;
                 }
             }
             // it stays one that does not block
-            if let Ok(socket) = socket.into_std() {
-                while let Ok(length) = socket.recv(&mut buffer) {
-                    heard(&buffer[..length]);
-                }
+            let Ok(socket) = socket.into_std() else { return };
+            for _ in 0..MOST_LEFT {
+                let Ok(length) = socket.recv(&mut buffer) else { return };
+                heard(&buffer[..length]);
             }
         });
         Ok(Self { path, _listens: listens })
