@@ -152,12 +152,9 @@ fn while_tasks_run() {
         stopped.given_back(&tasks, sent).await;
         for task in &tasks {
             let record = record(task).await;
-            assert_eq!(
-                (record.status, record.releases),
-                (TaskStatus::Pending, 1),
-                "{sent:?}: {}",
-                stopped.said
-            );
+            // the other worker, which is about to stop as well, may have taken it at that moment, and given it back
+            let released = record.status == TaskStatus::Pending && matches!(record.releases, 1 | 2);
+            assert!(released, "{sent:?}: {record:?}: {}", stopped.said);
         }
         stopped.all_complete(&tasks).await;
     });
