@@ -360,3 +360,17 @@ async fn a_backend_that_panics_is_an_error_for_all_who_wait_for_that_call_and_fo
     enqueue().await.unwrap();
     assert_eq!(store.calls(), 3);
 }
+
+/// A message joins others when its future is polled: one that never was must not travel in their company.
+#[tokio::test(start_paused = true)]
+async fn an_enqueue_that_is_never_awaited_is_not_sent_with_others() {
+    let store = Store::new([Fate::Slow, Fate::Fine]);
+    let queue = TaskQueue::new(store.clone());
+    let enqueue = || queue.enqueue(extract()).into_future();
+    let (first, never, second) = (enqueue(), enqueue(), enqueue());
+    let (first, second) = tokio::join!(first, second);
+    let mut awaited = [first.unwrap().id().clone(), second.unwrap().id().clone()];
+    awaited.sort();
+    assert_eq!(store.0.lock().unwrap().records.keys().cloned().collect::<Vec<_>>(), awaited);
+    drop(never);
+}

@@ -97,7 +97,9 @@ impl Visit for Plain {
         }
         if !self.odd {
             let pad = if self.text.is_empty() { "" } else { " " };
-            self.text.reserve(120); // once, for most
+            if pad.is_empty() {
+                self.text.reserve(120); // once, for most
+            }
             self.odd = write!(self.text, "{pad}{name}={value:?}").is_err();
         }
     }
