@@ -31,8 +31,9 @@ pub(crate) fn start(logs: Logs) {
     } else {
         lines.with_ansi(io::stderr().is_terminal()).fmt_fields(Fields).boxed()
     };
-    // a program of the user's may have one of its own
-    let _ = tracing_subscriber::registry().with(lines.with_filter(logs.level)).try_init();
+    // for all layers, of which there is one: a filter of its own would ask anew for each span. And a program of the user's may
+    // have a subscriber of its own
+    let _ = tracing_subscriber::registry().with(lines).with(logs.level).try_init();
 }
 
 /// From now on this bar is on the terminal, or none is.
