@@ -143,6 +143,13 @@ pub(super) const GOALS: &[Goal] = &[
     goal(4, "CPU of an idle worker", Of("idle", "worker_cpu_percent"), Most(0.1), "%"),
     goal(5, "start at half the drain rate (p50)", Of("half", "p50_ms"), Most(2.0), "ms"),
     goal(5, "start at half the drain rate (p99)", Of("half", "p99_ms"), Most(10.0), "ms"),
+    goal(
+        5,
+        "the same, in 50 ms of it (p99, the middle one)",
+        Of("half", "p99_of_a_slot_ms"),
+        Bound::None,
+        "ms",
+    ),
     goal(5, "what needs no time is so late then (p99)", Of("half", "machine_late_p99_ms"), Bound::None, "ms"),
     goal(
         5,
