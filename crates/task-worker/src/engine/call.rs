@@ -79,6 +79,7 @@ impl Caller {
         let claimed = tokio::select! {
             claimed = self.until_claimed(&claim) => claimed,
             () = recall.cancelled() => {
+                // for as many: a copy that was sent before and is carried out after this one then has nothing that this one left
                 claim.wait = Duration::ZERO;
                 self.until_claimed(&claim).await
             }
