@@ -7,18 +7,19 @@ use std::{
 };
 
 use task_core::{Heartbeat, HeartbeatReply, Holds, Incarnation, Name, QueueError, WorkerCommand};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::{
+    block::LATE,
     clock::{end_of, millis},
     ids::{id_of, stored_id, stored_token, token_of},
-    park::{self, Lists},
     queue::RedisQueue,
     record,
     registration::register,
     reply::Reply,
     script::{self, Call},
     trim::trim,
+    wire::Connection,
 };
 
 /// The workers whose last beat was told to run empty for a suspect.
@@ -65,42 +66,56 @@ impl Beats {
     }
 }
 
-/// Beats, and while there is no news, parks at the worker's bell. Without news the answer is that of the last beat: a wait
-/// costs one.
+/// Beats, and while there is no news, waits for the worker's bell, over one connection. Without news the answer is that of the last
+/// beat: a wait costs one. What a bell is rung for is told with every beat, so one that nobody hears is no loss.
 ///
 /// Cancels that were told before end no wait: each beat tells them again. The bell that ends the wait is taken by it, so
 /// the beat that follows finds none, and answers all the same. No bell tells a worker to run empty, so a beat that
 /// answers otherwise than the last one does.
 pub(crate) async fn heartbeat(redis: &RedisQueue, mut beat: Heartbeat) -> Result<HeartbeatReply, QueueError> {
     let end = end_of(beat.wait);
-    let lists = Lists::bell(&beat.queue, redis.link.target.keys.base(&beat.queue), beat.worker);
-    let (mut rung, mut cut_off) = (false, false);
+    let mut rung = false;
     loop {
-        let Answer { answer, news, more } = beat_once(redis, &beat).await?;
-        beat.progress.clear();
-        if more {
-            rung |= news;
-            continue;
-        }
-        beat.holds = None;
-        let turned = redis.link.told_to_run_empty.turns(&beat, answer.run_empty);
-        let left = end.saturating_duration_since(Instant::now());
-        if news || rung || turned || left.is_zero() {
+        let mut connection = redis.link.waiting().await?;
+        let turn = beat_and_wait(redis, &mut connection, &mut beat, &mut rung, end).await;
+        redis.link.idle.keep(connection);
+        if let Some(answer) = turn? {
             return Ok(answer);
         }
-        let until_next = beat.registration.lease / 4;
-        match timeout(left.min(until_next), park::park(&redis.link, &lists)).await {
-            Ok(Ok(bell)) => {
-                bell.spend();
-                rung = true;
-            }
-            // the waiting connection alone may have broken: the next beat says whether the server is away
-            Ok(Err(error)) if error.is_transient() && !cut_off => cut_off = true,
-            Ok(Err(error)) => return Err(error),
-            Err(_) if left <= until_next => return Ok(answer),
-            Err(_) => {}
-        }
     }
+}
+
+/// One beat and the wait after it; none if another beat is to follow.
+async fn beat_and_wait(
+    redis: &RedisQueue,
+    connection: &mut Connection,
+    beat: &mut Heartbeat,
+    rung: &mut bool,
+    end: Instant,
+) -> Result<Option<HeartbeatReply>, QueueError> {
+    let Answer { answer, news, more } = beat_once(redis, connection, beat).await?;
+    beat.progress.clear();
+    if more {
+        *rung |= news;
+        return Ok(None);
+    }
+    beat.holds = None;
+    let turned = redis.link.told_to_run_empty.turns(beat, answer.run_empty);
+    let left = end.saturating_duration_since(Instant::now());
+    if news || *rung || turned || left.is_zero() {
+        return Ok(Some(answer));
+    }
+    let until_next = beat.registration.lease / 4;
+    let bell = [format!("{}:bell:{}", redis.link.target.keys.base(&beat.queue), beat.worker)];
+    match redis.link.block(connection, &bell, left.min(until_next), LATE.min(until_next)).await {
+        Ok(None) if left <= until_next => return Ok(Some(answer)),
+        Ok(None) => {}
+        Ok(Some(_)) => *rung = true,
+        // it may have rung on its way; the next beat says whether the server is away
+        Err(error) if error.is_transient() => *rung = true,
+        Err(error) => return Err(error),
+    }
+    Ok(None)
 }
 
 /// What a beat was answered.
@@ -112,12 +127,16 @@ struct Answer {
     more: bool,
 }
 
-async fn beat_once(redis: &RedisQueue, beat: &Heartbeat) -> Result<Answer, QueueError> {
+async fn beat_once(
+    redis: &RedisQueue,
+    connection: &mut Connection,
+    beat: &Heartbeat,
+) -> Result<Answer, QueueError> {
     let mut answer = HeartbeatReply::default();
-    let mut reply = beat_call(redis, beat, false).await?;
+    let mut reply = beat_call(redis, connection, beat, false).await?;
     let mut word = reply.text()?;
     if word == "REG" {
-        reply = beat_call(redis, beat, true).await?;
+        reply = beat_call(redis, connection, beat, true).await?;
         word = reply.text()?;
     }
     if word == "CLOSED" {
@@ -160,7 +179,12 @@ fn numbered(entry: &[u8]) -> Option<(u64, &[u8])> {
     Some((number, &entry[colon + 1..]))
 }
 
-async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Result<Reply, QueueError> {
+async fn beat_call(
+    redis: &RedisQueue,
+    connection: &mut Connection,
+    beat: &Heartbeat,
+    registers: bool,
+) -> Result<Reply, QueueError> {
     let mut call = redis.call(&beat.queue);
     call.arg(beat.worker.to_string()).number(millis(beat.registration.lease));
     call.arg(format!("{},{}", beat.busy, beat.registration.concurrency));
@@ -175,7 +199,7 @@ async fn beat_call(redis: &RedisQueue, beat: &Heartbeat, registers: bool) -> Res
         call.arg(stored_id(&update.id)).arg(stored_token(&update.token));
         call.arg(record::write_progress(&update.progress));
     }
-    redis.run(&script::BEAT, &call, &beat.queue).await
+    Reply::new(redis.link.run_over(connection, &script::BEAT, &call, &beat.queue).await?)
 }
 
 /// The arguments by which a beat says what its worker holds, claim by claim.

@@ -1,4 +1,4 @@
-//! Commands that wait, each on a connection of its own.
+//! Commands that wait, each on a connection of its own, over which heartbeats go, too.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -16,8 +16,9 @@ use crate::{
     wire::{Connection, Request, Value},
 };
 
-/// How much later than its own timeout a blocking command may answer before its connection is given up.
-const LATE: Duration = Duration::from_secs(2);
+/// How much later than its own timeout a blocking command may answer before its connection is given up. A worker has a second more
+/// than this for the heartbeat after it.
+pub(crate) const LATE: Duration = Duration::from_secs(2);
 /// How many connections for blocking commands are kept for later.
 const KEPT: usize = 16;
 
@@ -32,26 +33,40 @@ impl Idle {
         idle.pop().map(|(connection, _)| connection)
     }
 
-    fn keep(&self, connection: Connection) {
+    /// One has broken: the others have likely gone the same way.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Keeps one for later, if it is good for anything.
+    pub(crate) fn keep(&self, mut connection: Connection) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT {
+        if idle.len() < KEPT && connection.is_usable() {
             idle.push((connection, Instant::now()));
         }
     }
 }
 
 impl Link {
-    /// Waits on a connection of its own until one of some lists has an element, and takes it; answers which list that
-    /// was, or none when the time is over. Not cancel safe: a dropped future closes the connection, and an element that
-    /// was on its way is lost.
-    pub(crate) async fn block(&self, lists: &[String], wait: Duration) -> Result<Option<String>, QueueError> {
-        let mut connection = match self.idle.take() {
-            Some(connection) => connection,
-            None => {
-                let connection = self.dialer.dial("waits").await;
-                connection.map_err(|error| at_connect(&error, &self.target))?
-            }
-        };
+    /// A connection on which to wait, to be [kept](Idle::keep) when nothing is awaited on it any more.
+    pub(crate) async fn waiting(&self) -> Result<Connection, QueueError> {
+        if let Some(connection) = self.idle.take() {
+            return Ok(connection);
+        }
+        self.dialer.dial("waits").await.map_err(|error| at_connect(&error, &self.target))
+    }
+
+    /// Waits until one of some lists has an element, and takes it; answers which list that was, or none when the time is over,
+    /// which the server says up to 100 ms later, or is given up if it is so `late`. Not cancel safe: the connection can't be used any
+    /// more, and an element that was on its way is lost.
+    pub(crate) async fn block(
+        &self,
+        connection: &mut Connection,
+        lists: &[String],
+        wait: Duration,
+        late: Duration,
+    ) -> Result<Option<String>, QueueError> {
+        let wait = wait.max(Duration::from_millis(1)); // with 0 it is for ever
         let seconds = format!("{:.3}", wait.as_secs_f64());
         let mut words = vec!["BLPOP"];
         words.extend(lists.iter().map(String::as_str));
@@ -59,23 +74,23 @@ impl Link {
         let request = Request::one(&words);
         let unended = || QueueError::answer_lost(format!("{}: the wait was not ended", self.target.shown));
         let answer = tokio::select! {
-            answer = timeout(wait + LATE, connection.ask(&request)) => match answer {
+            answer = timeout(wait + late, connection.ask(&request)) => match answer {
                 Ok(Ok(mut answers)) => answers.pop().unwrap_or(Ok(Value::Nil)),
-                Ok(Err(error)) => return Err(unanswered(&error, &self.target)),
-                Err(_) => return Err(unended()),
+                Ok(Err(error)) => {
+                    self.idle.clear();
+                    return Err(unanswered(&error, &self.target));
+                }
+                Err(_) => {
+                    self.idle.clear();
+                    return Err(unended());
+                }
             },
             // an element that was on its way is lost, as it likely was before; whoever waits looks
             () = self.lost.notified() => return Err(unended()),
         };
         match answer {
-            Ok(Value::Nil) => {
-                self.idle.keep(connection);
-                Ok(None)
-            }
-            Ok(taken) => {
-                self.idle.keep(connection);
-                Reply::new(taken)?.text().map(Some)
-            }
+            Ok(Value::Nil) => Ok(None),
+            Ok(taken) => Reply::new(taken)?.text().map(Some),
             Err(error) => Err(meaning(&error, None)),
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     park::Parking,
     patience::Patience,
     url::Target,
-    wire::{Answer, Request, Value, WireError},
+    wire::{Answer, Connection, Request, Value, WireError},
 };
 
 /// To get a connection of the pool.
@@ -126,15 +126,7 @@ impl Link {
         mut connection: Object<Manager>,
         request: &Request,
     ) -> Result<Vec<Answer>, QueueError> {
-        let began = Instant::now();
-        let answers = match self.patience.wait(&self.dialer, connection.ask(request)).await {
-            Some(answers) => answers,
-            None => {
-                self.lost.notify_waiters();
-                let waited = began.elapsed().as_secs_f64();
-                Err(WireError::timed_out(format!("no answer within {waited:.1} s")))
-            }
-        };
+        let answers = self.exchange(&mut connection, request).await;
         // a primary that has become a replica: another is one by now
         let is_replica = |answer: &Answer| answer.as_ref().is_err_and(|error| error.code() == "READONLY");
         if answers.as_ref().map_or(true, |answers| answers.iter().any(is_replica)) {
@@ -142,6 +134,24 @@ impl Link {
             drop(Object::take(connection));
             drop(self.pool.retain(|_, _| false));
         }
-        answers.map_err(|error| unanswered(&error, &self.target))
+        answers
+    }
+
+    /// Sends short commands in one write, over this connection.
+    pub(crate) async fn exchange(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+    ) -> Result<Vec<Answer>, QueueError> {
+        let began = Instant::now();
+        let answers = self.patience.wait(&self.dialer, connection.ask(request)).await.unwrap_or_else(|| {
+            self.lost.notify_waiters();
+            let waited = began.elapsed().as_secs_f64();
+            Err(WireError::timed_out(format!("no answer within {waited:.1} s")))
+        });
+        answers.map_err(|error| {
+            self.idle.clear();
+            unanswered(&error, &self.target)
+        })
     }
 }

@@ -18,6 +18,7 @@ use task_core::{Incarnation, Name, QueueError};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
+    block::LATE,
     link::Link,
     script::{self, Call},
 };
@@ -30,20 +31,13 @@ const BLOCK: Duration = Duration::from_secs(5);
 pub(crate) struct Lists {
     queue: Name,
     base: String,
-    suffixes: Vec<String>,
-    gives_back: bool,
+    suffixes: [String; 2],
 }
 
 impl Lists {
     /// Where a worker waits for tasks: its own list, which calls it for names that not all know, and everybody's.
     pub(crate) fn for_tasks(queue: &Name, base: String, worker: Incarnation) -> Self {
-        let suffixes = vec![format!("call:{worker}"), "wake".to_owned()];
-        Self { queue: queue.clone(), base, suffixes, gives_back: true }
-    }
-
-    /// Where a worker's heartbeat waits for news. They are told with every beat, so a bell that nobody hears is no loss.
-    pub(crate) fn bell(queue: &Name, base: String, worker: Incarnation) -> Self {
-        Self { queue: queue.clone(), base, suffixes: vec![format!("bell:{worker}")], gives_back: false }
+        Self { queue: queue.clone(), base, suffixes: [format!("call:{worker}"), "wake".to_owned()] }
     }
 }
 
@@ -64,7 +58,7 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        if self.spent || !self.lists.gives_back {
+        if self.spent {
             return;
         }
         // outside of a runtime nothing can be sent: as if the process had ended
@@ -143,7 +137,13 @@ async fn watch(place: Place) {
     let Place { link, lists } = &place;
     let keys: Vec<String> = lists.suffixes.iter().map(|suffix| format!("{}:{suffix}", lists.base)).collect();
     while link.parking.is_used(lists) {
-        match link.block(&keys, BLOCK).await {
+        let taken = async {
+            let mut connection = link.waiting().await?;
+            let taken = link.block(&mut connection, &keys, BLOCK, LATE).await;
+            link.idle.keep(connection);
+            taken
+        };
+        match taken.await {
             Ok(None) => {}
             Ok(Some(taken_from)) => {
                 let token = Token { link: link.clone(), lists: lists.clone(), taken_from, spent: false };

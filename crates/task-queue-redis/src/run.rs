@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
 };
 
 use task_core::{Name, QueueError};
@@ -11,7 +11,7 @@ use crate::{
     error::{foreign, meaning},
     link::Link,
     script::{self, Call, Script},
-    wire::{Answer, Request, ServerError, Value},
+    wire::{Answer, Connection, Request, Run, ServerError, Value},
 };
 
 impl Link {
@@ -41,6 +41,32 @@ impl Link {
             return Ok(Vec::new());
         }
         let connection = self.connection().await?;
+        let (request, news) = self.request(calls, queue, &connection);
+        let answers = self.send_over(connection, &request).await?;
+        self.read(answers, news, calls, queue).await
+    }
+
+    /// Runs a script over this connection.
+    pub(crate) async fn run_over(
+        &self,
+        connection: &mut Connection,
+        script: &'static Script,
+        call: &Call,
+        queue: &Name,
+    ) -> Result<Value, QueueError> {
+        let calls = [(script, call)];
+        let (request, news) = self.request(&calls, queue, connection);
+        let answers = self.exchange(connection, &request).await?;
+        self.read(answers, news, &calls, queue).await?.pop().unwrap_or(Ok(Value::Nil))
+    }
+
+    /// The commands for these calls, and the run of the server that the first of them tells, if one does.
+    fn request(
+        &self,
+        calls: &[(&'static Script, &Call)],
+        queue: &Name,
+        connection: &Connection,
+    ) -> (Request, Option<Arc<Run>>) {
         let length = calls.iter().map(|(_, call)| call.length()).sum();
         let mut request = Request::with_capacity(length);
         let news = connection.run.clone().filter(|run| !run.told().contains(queue));
@@ -56,39 +82,51 @@ impl Link {
                 script.by_hash(call, &mut request);
             }
         }
-        let mut answers = Vec::with_capacity(calls.len());
-        let mut answered = self.send_over(connection, &request).await?.into_iter();
+        (request, news)
+    }
+
+    async fn read(
+        &self,
+        answers: Vec<Answer>,
+        news: Option<Arc<Run>>,
+        calls: &[(&'static Script, &Call)],
+        queue: &Name,
+    ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
+        let mut answered = answers.into_iter();
         if let Some(run) = news
             && let Some(Ok(_)) = answered.next()
         {
             run.told().insert(queue.clone());
         }
+        let mut answers = Vec::with_capacity(calls.len());
         for (answer, (script, call)) in answered.zip(calls) {
-            let answer = match answer {
-                Err(error) if error.code() == "NOSCRIPT" => {
-                    self.loaded().clear();
-                    let mut request = Request::default();
-                    script.by_text(call, &mut request);
-                    match self.send_one(&request).await {
-                        Ok(answer) => answer,
-                        Err(error) => {
-                            answers.push(Err(error)); // the others have their answers
-                            continue;
-                        }
-                    }
-                }
-                answer => answer,
-            };
-            answers.push(match answer {
-                Ok(answer) => {
-                    self.loaded().insert(script.hash());
-                    Ok(answer)
-                }
-                Err(error) if error.code() == "WRONGTYPE" => Err(self.find_foreign(queue, &error).await),
-                Err(error) => Err(meaning(&error, Some(queue))),
-            });
+            answers.push(self.meaning_of(answer, script, call, queue).await); // each has its own
         }
         Ok(answers)
+    }
+
+    /// What a script's answer means; it is sent again with its text, if the server does not know it any more.
+    async fn meaning_of(
+        &self,
+        mut answer: Answer,
+        script: &'static Script,
+        call: &Call,
+        queue: &Name,
+    ) -> Result<Value, QueueError> {
+        if answer.as_ref().is_err_and(|error| error.code() == "NOSCRIPT") {
+            self.loaded().clear();
+            let mut request = Request::default();
+            script.by_text(call, &mut request);
+            answer = self.send_one(&request).await?;
+        }
+        match answer {
+            Ok(answer) => {
+                self.loaded().insert(script.hash());
+                Ok(answer)
+            }
+            Err(error) if error.code() == "WRONGTYPE" => Err(self.find_foreign(queue, &error).await),
+            Err(error) => Err(meaning(&error, Some(queue))),
+        }
     }
 
     /// The hashes of scripts that the server knew when they ran last.

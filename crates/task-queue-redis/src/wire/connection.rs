@@ -42,6 +42,8 @@ pub(crate) struct Connection {
     owed: usize,
     /// In which run of the server it was made, if the server said so.
     pub(crate) run: Option<Arc<Run>>,
+    /// The server said that it is a replica by now.
+    leads_to_replica: bool,
 }
 
 /// A run of a server, as a connection knows it.
@@ -66,11 +68,15 @@ impl Run {
 }
 
 impl Connection {
+    fn over(stream: Stream) -> Self {
+        let (bytes, decoder) = (BytesMut::new(), Decoder::default());
+        Self { stream, bytes, decoder, owed: 0, run: None, leads_to_replica: false }
+    }
+
     /// Connects, gives its name for whoever reads CLIENT LIST, and hears in which run the server is.
     pub(crate) async fn open(address: &Address, login: &Login, name: &str) -> Result<Self, WireError> {
         let stream = address.connect().await?;
-        let mut connection =
-            Self { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0, run: None };
+        let mut connection = Self::over(stream);
         let mut hello = Request::default();
         match (&login.user, &login.password) {
             (Some(user), Some(password)) => hello.command(&["AUTH", user, password]),
@@ -110,7 +116,10 @@ impl Connection {
         let mut answers = Vec::with_capacity(request.commands());
         for _ in 0..request.commands() {
             answers.push(match self.next().await? {
-                Value::Error(error) => Err(error),
+                Value::Error(error) => {
+                    self.leads_to_replica |= error.code() == "READONLY";
+                    Err(error)
+                }
                 value => Ok(value),
             });
         }
@@ -147,13 +156,14 @@ impl Connection {
         }
     }
 
-    /// Whether another may call over it: no answer is missing, and the server has not closed it, as far as is known here.
+    /// Whether another may call over it: no answer is missing, and the server is a primary and has not closed it, as far as is known
+    /// here.
     pub(crate) fn is_usable(&mut self) -> bool {
         let mut byte = [0];
         let mut unasked = ReadBuf::new(&mut byte);
         let mut cx = Context::from_waker(Waker::noop());
         let quiet = Pin::new(&mut self.stream).poll_read(&mut cx, &mut unasked);
-        self.owed == 0 && self.bytes.is_empty() && matches!(quiet, Poll::Pending)
+        !self.leads_to_replica && self.owed == 0 && self.bytes.is_empty() && matches!(quiet, Poll::Pending)
     }
 }
 
@@ -168,11 +178,7 @@ mod tests {
 
     fn connected() -> (Connection, DuplexStream) {
         let (here, there) = duplex(1 << 16);
-        let stream: Stream = Box::new(here);
-        (
-            Connection { stream, bytes: BytesMut::new(), decoder: Decoder::default(), owed: 0, run: None },
-            there,
-        )
+        (Connection::over(Box::new(here)), there)
     }
 
     async fn read(there: &mut DuplexStream, bytes: usize) {

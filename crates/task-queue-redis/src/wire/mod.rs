@@ -14,7 +14,7 @@ mod stream;
 #[cfg(test)]
 pub(crate) use self::decode::decode_one;
 pub(crate) use self::{
-    connection::{Answer, Connection, Login},
+    connection::{Answer, Connection, Login, Run},
     decode::Value,
     error::{ServerError, WireError},
     request::{Request, decimal, write_word},

@@ -113,13 +113,20 @@ async fn whoever_waits_on_a_connection_that_is_cut_off_goes_on_over_another() {
     beat.wait = LONG;
     let heartbeat = tokio::spawn({
         let queue = queue.clone();
-        async move { queue.heartbeat(beat).await }
+        async move {
+            loop {
+                let told = queue.heartbeat(beat.clone()).await.unwrap();
+                if !told.cancel.is_empty() {
+                    return told; // a wait that was cut off ends, since the bell may have rung
+                }
+            }
+        }
     });
     server.see("waits", "blpop", 1).await;
     cut_off(&server, "waits");
     server.see("waits", "blpop", 1).await;
     by_hand.cancel(&Q, &id("a")).await.unwrap();
-    assert_eq!(soon("a heartbeat", heartbeat).await.unwrap().unwrap().cancel.len(), 1);
+    assert_eq!(soon("a heartbeat", heartbeat).await.unwrap().cancel.len(), 1);
 
     let wait = tokio::spawn({
         let queue = queue.clone();

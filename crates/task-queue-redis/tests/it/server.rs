@@ -28,8 +28,10 @@ impl Server {
 
     /// Waits until so many of the clients of this name are in this command.
     pub(crate) async fn see(&self, name: &str, command: &str, clients: usize) {
+        // a command that is over is told, too, and so is whether one blocks
+        let blocks = if command == "blpop" { " flags=b " } else { " " };
         let (name, command) = (format!(" name=task-queue:{name} "), format!(" cmd={command} "));
-        let seen = |line: &&str| line.contains(&name) && line.contains(&command);
+        let seen = |line: &&str| [&name, &command, blocks].iter().all(|part| line.contains(*part));
         crate::stage::until(&format!("{clients} clients with{name}in{command}"), || async {
             (self.say(&["client", "list"]).lines().filter(seen).count() == clients).then_some(())
         })

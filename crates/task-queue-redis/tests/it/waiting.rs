@@ -1,6 +1,6 @@
 //! Who waits is woken: by a push, by the clock, and also when others stop waiting.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use task_queue_redis::task_core::*;
 
@@ -170,6 +170,21 @@ async fn late_news_of_a_task_that_was_deleted_are_not_taken_for_those_of_the_nex
     settle(&queue, &held[0], Outcome::Completed { result: vec![9].into() }).await;
     let found = soon("it hears of the end", wait).await.unwrap().unwrap().into_found().unwrap();
     assert_eq!(found.result.as_deref(), Some(&[9u8][..]));
+}
+
+/// BLPOP takes a wait that is rounded to nothing for one that never ends.
+#[tokio::test]
+async fn a_heartbeat_with_hardly_any_time_left_does_not_wait_for_ever() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let mut sign = beat(Incarnation::new());
+    queue.heartbeat(sign.clone()).await.unwrap();
+    for micros in (0..4000).step_by(100) {
+        sign.wait = Duration::from_micros(micros);
+        let began = Instant::now();
+        queue.heartbeat(sign.clone()).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(2), "{micros} µs: {:?}", began.elapsed());
+    }
 }
 
 #[tokio::test]
