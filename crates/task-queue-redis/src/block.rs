@@ -38,10 +38,10 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Keeps one for later, if it is good for anything.
-    pub(crate) fn keep(&self, mut connection: Connection) {
+    /// Keeps one for later, unless something went wrong on it: then it is closed, and with it ends what it may still wait for.
+    pub(crate) fn keep(&self, connection: Connection) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT && connection.is_usable() {
+        if idle.len() < KEPT && connection.owes_nothing() && !connection.leads_to_replica() {
             idle.push((connection, Instant::now()));
         }
     }

@@ -1,4 +1,5 @@
-//! A client's connections to one server: a pool for short commands, and connections of their own for those that wait.
+//! A client's connections to one server: a pool for short commands, and connections of their own for those that wait and for
+//! heartbeats.
 
 use std::{
     collections::HashSet,
@@ -127,9 +128,7 @@ impl Link {
         request: &Request,
     ) -> Result<Vec<Answer>, QueueError> {
         let answers = self.exchange(&mut connection, request).await;
-        // a primary that has become a replica: another is one by now
-        let is_replica = |answer: &Answer| answer.as_ref().is_err_and(|error| error.code() == "READONLY");
-        if answers.as_ref().map_or(true, |answers| answers.iter().any(is_replica)) {
+        if answers.is_err() || connection.leads_to_replica() {
             // those that lie idle have likely gone the same way
             drop(Object::take(connection));
             drop(self.pool.retain(|_, _| false));

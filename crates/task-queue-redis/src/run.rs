@@ -43,7 +43,7 @@ impl Link {
         let connection = self.connection().await?;
         let (request, news) = self.request(calls, queue, &connection);
         let answers = self.send_over(connection, &request).await?;
-        self.read(answers, news, calls, queue).await
+        Ok(self.read(answers, news, calls, queue).await)
     }
 
     /// Runs a script over this connection.
@@ -57,7 +57,7 @@ impl Link {
         let calls = [(script, call)];
         let (request, news) = self.request(&calls, queue, connection);
         let answers = self.exchange(connection, &request).await?;
-        self.read(answers, news, &calls, queue).await?.pop().unwrap_or(Ok(Value::Nil))
+        self.read(answers, news, &calls, queue).await.pop().unwrap_or(Ok(Value::Nil))
     }
 
     /// The commands for these calls, and the run of the server that the first of them tells, if one does.
@@ -91,7 +91,7 @@ impl Link {
         news: Option<Arc<Run>>,
         calls: &[(&'static Script, &Call)],
         queue: &Name,
-    ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
+    ) -> Vec<Result<Value, QueueError>> {
         let mut answered = answers.into_iter();
         if let Some(run) = news
             && let Some(Ok(_)) = answered.next()
@@ -102,7 +102,7 @@ impl Link {
         for (answer, (script, call)) in answered.zip(calls) {
             answers.push(self.meaning_of(answer, script, call, queue).await); // each has its own
         }
-        Ok(answers)
+        answers
     }
 
     /// What a script's answer means; it is sent again with its text, if the server does not know it any more.

@@ -42,7 +42,6 @@ pub(crate) struct Connection {
     owed: usize,
     /// In which run of the server it was made, if the server said so.
     pub(crate) run: Option<Arc<Run>>,
-    /// The server said that it is a replica by now.
     leads_to_replica: bool,
 }
 
@@ -156,6 +155,16 @@ impl Connection {
         }
     }
 
+    /// Whether no answer is missing, and nothing came that nobody asked for.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.owed == 0 && self.bytes.is_empty()
+    }
+
+    /// Whether the server, a primary when it was made, said that it is a replica: another is the primary by now.
+    pub(crate) fn leads_to_replica(&self) -> bool {
+        self.leads_to_replica
+    }
+
     /// Whether another may call over it: no answer is missing, and the server is a primary and has not closed it, as far as is known
     /// here.
     pub(crate) fn is_usable(&mut self) -> bool {
@@ -163,7 +172,7 @@ impl Connection {
         let mut unasked = ReadBuf::new(&mut byte);
         let mut cx = Context::from_waker(Waker::noop());
         let quiet = Pin::new(&mut self.stream).poll_read(&mut cx, &mut unasked);
-        !self.leads_to_replica && self.owed == 0 && self.bytes.is_empty() && matches!(quiet, Poll::Pending)
+        !self.leads_to_replica && self.owes_nothing() && matches!(quiet, Poll::Pending)
     }
 }
 
@@ -216,6 +225,16 @@ mod tests {
         let (mut connection, mut there) = connected();
         there.write_all(b"-ERR go away\r\n").await.unwrap();
         assert!(!connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_connection_to_what_has_become_a_replica_is_not_used_again_and_one_with_another_error_is() {
+        for (error, usable) in [("READONLY You can't write", false), ("MISCONF no disk", true)] {
+            let (mut connection, mut there) = connected();
+            there.write_all(format!("-{error}\r\n").as_bytes()).await.unwrap();
+            assert!(connection.ask(&Request::one(&["A"])).await.unwrap()[0].is_err());
+            assert_eq!((connection.is_usable(), connection.leads_to_replica()), (usable, !usable));
+        }
     }
 
     #[tokio::test]

@@ -127,6 +127,21 @@ async fn an_idle_worker_beats_once_in_each_wait_and_asks_for_nothing_else() {
     assert_eq!((calls(&server, "ping"), calls(&server, "eval"), calls(&server, "client|setname")), (0, 0, 0));
 }
 
+/// Each beat of a worker whose server was ill made a connection, five times a second.
+#[tokio::test]
+async fn a_heartbeat_that_is_refused_keeps_its_connection() {
+    let server = Server::start(&[]);
+    let queue = server.queue().await;
+    let sign = beat(Incarnation::new());
+    server.say(&["set", "tf:{tasks}:leases", "foreign"]);
+    assert!(matches!(queue.heartbeat(sign.clone()).await, Err(QueueError::Corrupt(_))));
+    server.say(&["config", "resetstat"]);
+    for _ in 0..3 {
+        queue.heartbeat(sign.clone()).await.unwrap_err();
+    }
+    assert_eq!(calls(&server, "client|setname"), 0);
+}
+
 #[tokio::test]
 async fn a_claim_that_waits_in_vain_costs_one_call_of_a_script_at_most() {
     // it looked once more when its time was over, and whoever had called claimed anew at once
